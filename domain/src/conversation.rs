@@ -1,0 +1,4 @@
+//! stub
+
+mod event;
+pub use event::*;

@@ -1,0 +1,16 @@
+//! Clew's pure core: what can happen at a care desk (events), what may be asked (commands), and what
+//! follows from what (deciders). No I/O, no clock, no randomness: times and ids come with the command.
+
+pub mod agent;
+pub mod contact;
+pub mod content;
+pub mod conversation;
+pub mod decider;
+pub mod derive;
+pub mod fact;
+pub mod ids;
+pub mod installation;
+pub mod plaintext;
+pub mod saved_reply;
+pub mod time;
+pub mod workspace;

@@ -1,0 +1,6 @@
+//! Clew's log: facts, contents, keys and proofs. `store.rs` states what a store promises; `backends/`
+//! are the stores; nothing here knows HTTP or what a queue is.
+
+pub mod cursor;
+pub mod sealed;
+pub mod store;
