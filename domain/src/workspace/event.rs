@@ -280,8 +280,6 @@ pub struct ChannelProfile {
     pub team: Option<TeamId>,
     /// Characters in one reply at most, if the channel limits them.
     pub reply_characters_max: Option<u32>,
-    /// Where replies are delivered to (a URL); none where a program fetches them.
-    pub delivery_url: Option<String>,
 }
 
 /// A kind of account.
