@@ -4,7 +4,7 @@
 //! personal goes in (a handle, a channel's own message id) the hash is keyed (HMAC), so that an id
 //! can't be guessed back.
 
-use crate::ids::{ChannelId, CommandId, ContactId, ConversationId, EventId, MessageId, ThreadId};
+use crate::ids::{ChannelId, CommandId, ContactId, ConversationId, EventId, MessageId, PublicRootId, ThreadId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -37,10 +37,9 @@ impl DerivationKey {
         MessageId(self.uuid("message", &[channel.0.as_bytes(), external.as_bytes()]))
     }
 
-    /// The thread of a contact on a channel; `root` is the channel's own id of the public thread, `None` in private.
-    pub fn thread(&self, channel: ChannelId, contact: ContactId, root: Option<&str>) -> ThreadId {
-        let root = root.map_or_else(Vec::new, |root| [b"+", root.as_bytes()].concat());
-        ThreadId(self.uuid("thread", &[channel.0.as_bytes(), contact.0.as_bytes(), &root]))
+    /// The public thread that the channel calls `root`.
+    pub fn public_root(&self, channel: ChannelId, root: &str) -> PublicRootId {
+        PublicRootId(self.uuid("root", &[channel.0.as_bytes(), root.as_bytes()]))
     }
 
     /// The command that a client's `Idempotency-Key` names, apart for each `scope` (the account that sent it).
@@ -53,6 +52,12 @@ impl DerivationKey {
         each_framed(domain, parts, |bytes| mac.update(bytes));
         uuid_of(&mac.finalize().into_bytes())
     }
+}
+
+/// The thread of a contact on a channel, in public under this root.
+pub fn thread(channel: ChannelId, contact: ContactId, root: Option<PublicRootId>) -> ThreadId {
+    let root = root.map_or(Uuid::nil(), |root| root.0);
+    ThreadId(unkeyed("thread", &[channel.0.as_bytes(), contact.0.as_bytes(), root.as_bytes()]))
 }
 
 /// The `number`-th conversation of a thread, counted from 1.
@@ -103,13 +108,13 @@ mod tests {
         assert_ne!(unkeyed("x", &[b"ab", b"c"]), unkeyed("x", &[b"a", b"bc"]));
         let contact = one.contact(CHANNEL, "h", 0);
         assert_ne!(contact, one.contact(CHANNEL, "h", 1));
-        assert_ne!(one.thread(CHANNEL, contact, None), one.thread(CHANNEL, contact, Some("")));
+        assert_ne!(thread(CHANNEL, contact, None), thread(CHANNEL, contact, Some(one.public_root(CHANNEL, ""))));
     }
 
     #[test]
     fn derived_ids_stay_what_they_are() {
         let key = DerivationKey::new([9; 32]);
-        let thread = key.thread(CHANNEL, key.contact(CHANNEL, "someone", 0), Some("root"));
-        assert_eq!(conversation(thread, 1).to_string(), "a95fe896-fe41-81b6-b03f-dd40f4b0c24d");
+        let thread = thread(CHANNEL, key.contact(CHANNEL, "someone", 0), Some(key.public_root(CHANNEL, "root")));
+        assert_eq!(conversation(thread, 1).to_string(), "ca8a8b1d-1d02-8c51-8144-a3f38a45b5c7");
     }
 }

@@ -39,6 +39,8 @@ ids! {
     ConversationId;
     /// (channel, contact, public root if any): what successive conversations share.
     ThreadId;
+    /// A public thread on a channel, whoever writes in it. Derived from the channel's own id of it.
+    PublicRootId;
     /// A contact; also the id of its stream. Derived from the channel and the handle, through a keyed hash.
     ContactId;
     /// An agent, and the account that signs in; also the id of its stream.

@@ -1,7 +1,7 @@
 //! What can happen to a contact.
 
 use crate::content::{ContactNumber, ContentId, ContentRef};
-use crate::ids::{ChannelId, GroupId};
+use crate::ids::{ChannelId, GroupId, MessageId};
 use serde::{Deserialize, Serialize};
 
 /// An event of a contact.
@@ -55,6 +55,11 @@ pub enum ContactEvent {
     Blocked,
     /// Messages of the contact are taken in again.
     Unblocked,
+    /// A message of the blocked contact was not taken in.
+    MessageRefused {
+        /// The message.
+        message: MessageId,
+    },
     /// All contents of the contact are erased for good; the facts stay.
     Forgotten {
         /// The number that is punctured.

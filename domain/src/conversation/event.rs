@@ -2,8 +2,8 @@
 
 use crate::content::{Commitment, ContentId, ContentRef};
 use crate::ids::{
-    AgentId, AttachmentId, BulkId, ChannelId, ContactId, ConversationId, MessageId, NoteId, RuleId, TeamId, ThreadId,
-    TopicId,
+    AgentId, AttachmentId, BulkId, ChannelId, ContactId, ConversationId, MessageId, NoteId, PublicRootId, RuleId,
+    TeamId, ThreadId, TopicId,
 };
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,10 @@ pub enum ConversationEvent {
     Started(Started),
     /// A message of the contact came in.
     MessageReceived(MessageReceived),
-    /// A message of the contact was not taken in; the channel may show it all the same.
+    /// A message of the blocked thread was not taken in; the channel may show it all the same.
     MessageRefused {
         /// The message.
         message: MessageId,
-        /// Why.
-        cause: RefusalCause,
     },
     /// A rule replaced parts of an inbound message before it was stored.
     MessageRedacted {
@@ -46,6 +44,11 @@ pub enum ConversationEvent {
         reply: MessageId,
         /// Why.
         cause: DeliveryFailure,
+    },
+    /// A reply that the channel did not take is to be delivered again.
+    DeliveryRetried {
+        /// The reply.
+        reply: MessageId,
     },
     /// An agent or a team was given the conversation.
     Assigned {
@@ -185,6 +188,8 @@ pub struct Started {
     pub channel: ChannelId,
     /// Which thread it continues.
     pub thread: ThreadId,
+    /// The public thread that it is part of, which other contacts may share; none in private.
+    pub root: Option<PublicRootId>,
     /// Its number in the thread, counted from 1.
     pub number: u32,
     /// The one before it in the thread.
@@ -334,16 +339,6 @@ pub enum ReplyOrigin {
     Automation,
 }
 
-/// Why a message was not taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalCause {
-    /// The thread is blocked.
-    ThreadBlocked,
-    /// The contact is blocked.
-    ContactBlocked,
-}
-
 /// Why a channel did not take a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -384,6 +379,8 @@ pub enum AssignmentCause {
     FirstResponse,
     /// A rule decided it.
     Rule,
+    /// The channel gives new conversations to this team.
+    Channel,
 }
 
 /// How an assignment ended.
