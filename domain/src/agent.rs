@@ -1,4 +1,11 @@
-//! stub
+//! An agent at work: their sessions, whether they take conversations, what they prefer and have read.
 
+mod decide;
 mod event;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Agent, Command, Rejection, SESSIONS_MAX};
 pub use event::*;
+pub use state::AgentState;

@@ -45,6 +45,7 @@ pub(crate) mod spec {
     use crate::fact::{Actor, CommandMeta};
     use crate::ids::{AgentId, CommandId};
     use crate::time::Timestamp;
+    use proptest::prelude::{TestCaseError, prop_assert};
     use std::fmt::Debug;
     use uuid::Uuid;
 
@@ -76,6 +77,8 @@ pub(crate) mod spec {
             self
         }
 
+        // Taking the command whole keeps a specification readable: `given(..).when(Command::..)`.
+        #[allow(clippy::needless_pass_by_value)]
         pub(crate) fn when(self, command: D::Command) -> Outcome<D> {
             let state = D::fold(&self.given);
             Outcome { result: D::decide(&state, &self.meta, &command) }
@@ -101,5 +104,22 @@ pub(crate) mod spec {
         pub(crate) fn then_rejected(self, why: D::Rejection) {
             assert_eq!(self.result, Err(why));
         }
+    }
+
+    /// Gives each command twice in a row: the second time it must lead to nothing, or be refused.
+    pub(crate) fn repeats_change_nothing<D: Decider>(commands: &[D::Command]) -> Result<(), TestCaseError>
+    where
+        D::Event: Debug,
+        D::Command: Debug,
+    {
+        let (mut state, meta) = (D::State::default(), given::<D>([]).meta);
+        for command in commands {
+            for event in D::decide(&state, &meta, command).unwrap_or_default() {
+                D::evolve(&mut state, &event);
+            }
+            let again = D::decide(&state, &meta, command).unwrap_or_default();
+            prop_assert!(again.is_empty(), "{command:?} given again led to {again:?}");
+        }
+        Ok(())
     }
 }

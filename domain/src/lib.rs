@@ -10,6 +10,7 @@ pub mod derive;
 pub mod fact;
 pub mod ids;
 pub mod installation;
+pub mod name;
 pub mod plaintext;
 pub mod saved_reply;
 pub mod time;

@@ -1,0 +1,154 @@
+//! What may be asked of an agent at work, and what follows. Whether the account is open and an away state can
+//! be chosen is the workspace's to say: see [`crate::workspace::WorkspaceState`].
+
+use super::event::{AgentEvent, Availability, AvailabilityCause, Preferences, SignOutCause};
+use super::state::AgentState;
+use crate::decider::Decider;
+use crate::fact::CommandMeta;
+use crate::ids::{AwayStatusId, SessionId};
+
+/// The open sessions of one agent at most.
+pub const SESSIONS_MAX: usize = 50;
+
+/// What may be asked of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Open a session. The first one sets the availability that the agent prefers.
+    SignIn {
+        /// A fresh id.
+        session: SessionId,
+    },
+    /// End a session. With the last one the agent is away.
+    SignOut {
+        /// The session.
+        session: SessionId,
+        /// How it came about.
+        cause: SignOutCause,
+    },
+    /// End all sessions, as when the account is closed.
+    SignOutEverywhere {
+        /// How it came about.
+        cause: SignOutCause,
+    },
+    /// Take conversations from now on, or not.
+    SetAvailability {
+        /// The new availability.
+        availability: Availability,
+    },
+    /// Leave an away state that can't be chosen any more, now and as what a sign-in sets.
+    LeaveRetiredStatus {
+        /// The state.
+        status: AwayStatusId,
+    },
+    /// Prefer this from now on.
+    ChangePreferences {
+        /// All preferences.
+        preferences: Preferences,
+    },
+    /// Count the notifications up to here as read; what was read stays read.
+    ReadNotifications {
+        /// The sequence of the last notification read, by partition.
+        up_to: Vec<u64>,
+    },
+}
+
+/// Why what was asked of an agent may not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Who is not there takes no conversations.
+    #[error("an agent who is not signed in can't be available; sign in first")]
+    NotSignedIn,
+    /// More sessions than anyone needs.
+    #[error("{SESSIONS_MAX} sessions are open already; sign out of one first")]
+    TooManySessions,
+}
+
+/// The rules of an agent.
+pub struct Agent;
+
+impl Decider for Agent {
+    type State = AgentState;
+    type Command = Command;
+    type Event = AgentEvent;
+    type Rejection = Rejection;
+
+    fn decide(state: &AgentState, _: &CommandMeta, command: &Command) -> Result<Vec<AgentEvent>, Rejection> {
+        Ok(match command {
+            Command::SignIn { session } => return sign_in(state, *session),
+            Command::SignOut { session, cause } if state.sessions.contains(session) => {
+                sign_out(state, [*session], *cause)
+            }
+            Command::SignOutEverywhere { cause } => sign_out(state, state.sessions.iter().copied(), *cause),
+            Command::SetAvailability { availability: Availability::Available } if state.sessions.is_empty() => {
+                return Err(Rejection::NotSignedIn);
+            }
+            Command::SetAvailability { availability } => {
+                availability_changes(state, *availability, AvailabilityCause::ByHand).into_iter().collect()
+            }
+            Command::LeaveRetiredStatus { status } => leave_retired(state, *status),
+            Command::ChangePreferences { preferences } if *preferences != state.preferences => {
+                vec![AgentEvent::PreferencesChanged { preferences: preferences.clone() }]
+            }
+            Command::SignOut { .. } | Command::ChangePreferences { .. } => Vec::new(),
+            Command::ReadNotifications { up_to } => read(state, up_to).into_iter().collect(),
+        })
+    }
+
+    fn evolve(state: &mut AgentState, event: &AgentEvent) {
+        state.take(event);
+    }
+}
+
+/// A second session, on another screen, leaves alone what the agent chose in the first.
+fn sign_in(state: &AgentState, session: SessionId) -> Result<Vec<AgentEvent>, Rejection> {
+    if state.sessions.contains(&session) {
+        return Ok(Vec::new());
+    }
+    if state.sessions.len() >= SESSIONS_MAX {
+        return Err(Rejection::TooManySessions);
+    }
+    let mut events = vec![AgentEvent::SignedIn { session }];
+    if state.sessions.is_empty() {
+        events.extend(availability_changes(state, state.preferences.default_availability, AvailabilityCause::SignIn));
+    }
+    Ok(events)
+}
+
+/// `sessions` are open.
+fn sign_out(state: &AgentState, sessions: impl IntoIterator<Item = SessionId>, cause: SignOutCause) -> Vec<AgentEvent> {
+    let mut events: Vec<_> = sessions.into_iter().map(|session| AgentEvent::SignedOut { session, cause }).collect();
+    if !events.is_empty() && events.len() == state.sessions.len() {
+        events.extend(availability_changes(state, Availability::Away, AvailabilityCause::SignOut));
+    }
+    events
+}
+
+fn availability_changes(
+    state: &AgentState,
+    availability: Availability,
+    cause: AvailabilityCause,
+) -> Option<AgentEvent> {
+    (state.availability != availability).then_some(AgentEvent::AvailabilityChanged { availability, cause })
+}
+
+fn leave_retired(state: &AgentState, status: AwayStatusId) -> Vec<AgentEvent> {
+    let retired = Availability::AwayFor(status);
+    let mut events = Vec::new();
+    if state.availability == retired {
+        events.extend(availability_changes(state, Availability::Away, AvailabilityCause::StatusRetired));
+    }
+    if state.preferences.default_availability == retired {
+        let preferences = Preferences { default_availability: Availability::Away, ..state.preferences.clone() };
+        events.push(AgentEvent::PreferencesChanged { preferences });
+    }
+    events
+}
+
+fn read(state: &AgentState, up_to: &[u64]) -> Option<AgentEvent> {
+    let before = &state.read_up_to;
+    let at = |list: &[u64], index: usize| list.get(index).copied().unwrap_or(0);
+    let furthest: Vec<u64> =
+        (0..before.len().max(up_to.len())).map(|index| at(before, index).max(at(up_to, index))).collect();
+    let moved = (0..furthest.len()).any(|index| at(before, index) < furthest[index]);
+    moved.then_some(AgentEvent::NotificationsRead { up_to: furthest })
+}

@@ -1,0 +1,144 @@
+//! The rules of an agent at work, by example.
+
+use super::*;
+use crate::decider::spec::given;
+use crate::ids::{AwayStatusId, SessionId};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const LUNCH: AwayStatusId = AwayStatusId(Uuid::from_u128(5));
+
+fn session(n: u128) -> SessionId {
+    SessionId(Uuid::from_u128(n))
+}
+
+fn signed_in(n: u128) -> AgentEvent {
+    AgentEvent::SignedIn { session: session(n) }
+}
+
+fn signed_out(n: u128, cause: SignOutCause) -> AgentEvent {
+    AgentEvent::SignedOut { session: session(n), cause }
+}
+
+fn sign_in(n: u128) -> Command {
+    Command::SignIn { session: session(n) }
+}
+
+fn sign_out(n: u128) -> Command {
+    Command::SignOut { session: session(n), cause: SignOutCause::ByHand }
+}
+
+fn now(availability: Availability, cause: AvailabilityCause) -> AgentEvent {
+    AgentEvent::AvailabilityChanged { availability, cause }
+}
+
+fn prefers(default_availability: Availability) -> Preferences {
+    Preferences { default_availability, ..Preferences::default() }
+}
+
+fn preferred(default_availability: Availability) -> AgentEvent {
+    AgentEvent::PreferencesChanged { preferences: prefers(default_availability) }
+}
+
+#[test]
+fn the_first_sign_in_sets_the_preferred_availability() {
+    let available = now(Availability::Available, AvailabilityCause::SignIn);
+    given::<Agent>([preferred(Availability::Available)]).when(sign_in(1)).then([signed_in(1), available]);
+    given::<Agent>([]).when(sign_in(1)).then([signed_in(1)]);
+}
+
+#[test]
+fn a_second_session_leaves_the_availability_alone() {
+    let by_hand = now(Availability::Away, AvailabilityCause::ByHand);
+    given::<Agent>([preferred(Availability::Available), signed_in(1), by_hand]).when(sign_in(2)).then([signed_in(2)]);
+    given::<Agent>([signed_in(1)]).when(sign_in(1)).then_nothing();
+}
+
+#[test]
+fn sessions_are_limited() {
+    let open = (0..SESSIONS_MAX as u128).map(signed_in);
+    given::<Agent>(open).when(sign_in(1_000)).then_rejected(Rejection::TooManySessions);
+}
+
+#[test]
+fn the_last_sign_out_makes_away() {
+    let available = now(Availability::Available, AvailabilityCause::ByHand);
+    let away = now(Availability::Away, AvailabilityCause::SignOut);
+    let two = [signed_in(1), signed_in(2), available];
+    given::<Agent>(two.clone()).when(sign_out(1)).then([signed_out(1, SignOutCause::ByHand)]);
+    let one_left = two.into_iter().chain([signed_out(1, SignOutCause::Expired)]);
+    given::<Agent>(one_left).when(sign_out(2)).then([signed_out(2, SignOutCause::ByHand), away]);
+    given::<Agent>([signed_in(1)]).when(sign_out(2)).then_nothing();
+}
+
+#[test]
+fn a_closed_account_is_signed_out_everywhere() {
+    let available = now(Availability::Available, AvailabilityCause::ByHand);
+    let cause = SignOutCause::Revoked;
+    given::<Agent>([signed_in(1), signed_in(2), available]).when(Command::SignOutEverywhere { cause }).then([
+        signed_out(1, cause),
+        signed_out(2, cause),
+        now(Availability::Away, AvailabilityCause::SignOut),
+    ]);
+    given::<Agent>([]).when(Command::SignOutEverywhere { cause }).then_nothing();
+}
+
+#[test]
+fn availability_is_chosen() {
+    let set = |availability| Command::SetAvailability { availability };
+    let lunch = Availability::AwayFor(LUNCH);
+    given::<Agent>([signed_in(1)]).when(set(lunch)).then([now(lunch, AvailabilityCause::ByHand)]);
+    given::<Agent>([signed_in(1)]).when(set(Availability::Away)).then_nothing();
+    given::<Agent>([]).when(set(Availability::Available)).then_rejected(Rejection::NotSignedIn);
+}
+
+#[test]
+fn a_retired_status_is_left_for_away() {
+    let lunch = Availability::AwayFor(LUNCH);
+    let leave = Command::LeaveRetiredStatus { status: LUNCH };
+    let at_lunch = [preferred(lunch), signed_in(1), now(lunch, AvailabilityCause::SignIn)];
+    given::<Agent>(at_lunch)
+        .when(leave.clone())
+        .then([now(Availability::Away, AvailabilityCause::StatusRetired), preferred(Availability::Away)]);
+    given::<Agent>([signed_in(1)]).when(leave).then_nothing();
+}
+
+#[test]
+fn preferences_change_once() {
+    let change = Command::ChangePreferences { preferences: prefers(Availability::Available) };
+    given::<Agent>([]).when(change.clone()).then([preferred(Availability::Available)]);
+    given::<Agent>([preferred(Availability::Available)]).when(change).then_nothing();
+}
+
+#[test]
+fn what_was_read_stays_read() {
+    let read = |up_to: &[u64]| AgentEvent::NotificationsRead { up_to: up_to.to_vec() };
+    let when = |up_to: &[u64]| Command::ReadNotifications { up_to: up_to.to_vec() };
+    given::<Agent>([]).when(when(&[3, 9])).then([read(&[3, 9])]);
+    given::<Agent>([read(&[3, 9])]).when(when(&[5])).then([read(&[5, 9])]);
+    given::<Agent>([read(&[3, 9])]).when(when(&[2, 9])).then_nothing();
+    given::<Agent>([]).when(when(&[0, 0])).then_nothing();
+}
+
+fn any_availability() -> impl Strategy<Value = Availability> {
+    prop_oneof![Just(Availability::Available), Just(Availability::Away), Just(Availability::AwayFor(LUNCH))]
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (1..4u128).prop_map(sign_in),
+        (1..4u128).prop_map(sign_out),
+        Just(Command::SignOutEverywhere { cause: SignOutCause::Revoked }),
+        any_availability().prop_map(|availability| Command::SetAvailability { availability }),
+        Just(Command::LeaveRetiredStatus { status: LUNCH }),
+        any_availability().prop_map(|it| Command::ChangePreferences { preferences: prefers(it) }),
+        prop::collection::vec(0..4u64, 0..3).prop_map(|up_to| Command::ReadNotifications { up_to }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_command_given_again_at_once_changes_nothing(commands in prop::collection::vec(any_command(), 1..40)) {
+        crate::decider::spec::repeats_change_nothing::<Agent>(&commands)?;
+    }
+}

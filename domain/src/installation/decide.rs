@@ -1,0 +1,52 @@
+//! What may be asked of the installation, and what follows.
+
+use super::event::{DataReading, InstallationEvent};
+use super::state::InstallationState;
+use crate::decider::Decider;
+use crate::fact::CommandMeta;
+use crate::ids::EventId;
+
+/// What may be asked of the installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Record that an erasure is carried out. Nothing happens if that is recorded.
+    CompleteErasure {
+        /// The fact that said what is erased.
+        of: EventId,
+    },
+    /// Record that data is read; the actor is who reads.
+    RecordReading {
+        /// What is read.
+        what: DataReading,
+    },
+}
+
+/// Nothing that is asked of the installation is refused: it records what was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {}
+
+/// The rules of the installation.
+pub struct Installation;
+
+impl Decider for Installation {
+    type State = InstallationState;
+    type Command = Command;
+    type Event = InstallationEvent;
+    type Rejection = Rejection;
+
+    fn decide(
+        state: &InstallationState,
+        _: &CommandMeta,
+        command: &Command,
+    ) -> Result<Vec<InstallationEvent>, Rejection> {
+        Ok(match *command {
+            Command::CompleteErasure { of } if state.erased.contains(&of) => Vec::new(),
+            Command::CompleteErasure { of } => vec![InstallationEvent::ErasureCompleted { of }],
+            Command::RecordReading { what } => vec![InstallationEvent::DataRead { what }],
+        })
+    }
+
+    fn evolve(state: &mut InstallationState, event: &InstallationEvent) {
+        state.take(event);
+    }
+}

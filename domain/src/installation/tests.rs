@@ -1,0 +1,24 @@
+//! The rules of the installation, by example.
+
+use super::*;
+use crate::decider::spec::{BOB, given};
+use crate::fact::Actor;
+use crate::ids::EventId;
+use uuid::Uuid;
+
+const MASK: EventId = EventId(Uuid::from_u128(3));
+
+#[test]
+fn an_erasure_completes_once() {
+    let complete = Command::CompleteErasure { of: MASK };
+    let completed = InstallationEvent::ErasureCompleted { of: MASK };
+    given::<Installation>([]).when(complete).then([completed.clone()]);
+    given::<Installation>([completed]).when(complete).then_nothing();
+}
+
+#[test]
+fn every_reading_is_recorded() {
+    let read = InstallationEvent::DataRead { what: DataReading::AuditTrail };
+    let record = Command::RecordReading { what: DataReading::AuditTrail };
+    given::<Installation>([read.clone()]).by(Actor::Agent(BOB)).when(record).then([read]);
+}
