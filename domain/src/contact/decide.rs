@@ -6,7 +6,7 @@ use super::state::{ContactState, Known};
 use crate::content::{ContactNumber, ContentRef};
 use crate::decider::Decider;
 use crate::fact::CommandMeta;
-use crate::ids::{ChannelId, GroupId};
+use crate::ids::{ChannelId, GroupId, MessageId};
 
 /// What may be asked of a contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,12 @@ pub enum Command {
     Block,
     /// Take in what they write again.
     Unblock,
+    /// Record that a message was not taken in, because they are blocked. The command's id derives from the
+    /// message's, so that a redelivery is the same command.
+    RefuseMessage {
+        /// The message.
+        message: MessageId,
+    },
     /// Erase all their contents for good.
     Forget,
 }
@@ -66,6 +72,9 @@ pub enum Rejection {
     /// Nothing is kept of a forgotten contact.
     #[error("this contact was forgotten for good and takes no change; if they write again they are a new contact")]
     Forgotten,
+    /// What a contact writes is refused only while they are blocked.
+    #[error("this contact is not blocked; take the message in")]
+    NotBlocked,
 }
 
 /// The rules of a contact.
@@ -89,7 +98,7 @@ impl Decider for Contact {
         if state.forgotten {
             return if matches!(command, Command::Forget) { Ok(Vec::new()) } else { Err(Rejection::Forgotten) };
         }
-        Ok(change(state, known, command).into_iter().collect())
+        Ok(change(state, known, command)?.into_iter().collect())
     }
 
     fn evolve(state: &mut ContactState, event: &ContactEvent) {
@@ -98,8 +107,8 @@ impl Decider for Contact {
 }
 
 /// What a command does to a contact who is known and not forgotten.
-fn change(state: &ContactState, known: Known, command: &Command) -> Option<ContactEvent> {
-    match command {
+fn change(state: &ContactState, known: Known, command: &Command) -> Result<Option<ContactEvent>, Rejection> {
+    Ok(match command {
         Command::SeeFirst { .. } => None,
         Command::ChangeIdentity { identity } => state
             .identity
@@ -125,6 +134,8 @@ fn change(state: &ContactState, known: Known, command: &Command) -> Option<Conta
         }
         Command::Block => (!state.blocked).then_some(ContactEvent::Blocked),
         Command::Unblock => state.blocked.then_some(ContactEvent::Unblocked),
+        Command::RefuseMessage { .. } if !state.blocked => return Err(Rejection::NotBlocked),
+        Command::RefuseMessage { message } => Some(ContactEvent::MessageRefused { message: *message }),
         Command::Forget => Some(ContactEvent::Forgotten { number: known.number }),
-    }
+    })
 }

@@ -55,6 +55,7 @@ impl ContactState {
             }
             ContactEvent::Blocked => self.blocked = true,
             ContactEvent::Unblocked => self.blocked = false,
+            ContactEvent::MessageRefused { message: _ } => {}
             ContactEvent::Forgotten { number: _ } => {
                 self.forgotten = true;
                 self.identity = None;

@@ -4,7 +4,7 @@ use super::*;
 use crate::content::{Commitment, ContactNumber, ContentId, ContentRef};
 use crate::decider::Decider;
 use crate::decider::spec::{Spec, given};
-use crate::ids::{ChannelId, GroupId};
+use crate::ids::{ChannelId, GroupId, MessageId};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -87,6 +87,14 @@ fn a_contact_is_blocked_and_unblocked_once() {
     known([ContactEvent::Blocked]).when(Command::Block).then_nothing();
     known([ContactEvent::Blocked]).when(Command::Unblock).then([ContactEvent::Unblocked]);
     known([]).when(Command::Unblock).then_nothing();
+}
+
+#[test]
+fn what_a_blocked_contact_writes_is_refused() {
+    let message = MessageId(Uuid::from_u128(9));
+    let refuse = Command::RefuseMessage { message };
+    known([ContactEvent::Blocked]).when(refuse.clone()).then([ContactEvent::MessageRefused { message }]);
+    known([]).when(refuse).then_rejected(Rejection::NotBlocked);
 }
 
 #[test]
