@@ -8,6 +8,7 @@ use std::str::FromStr;
 ///
 /// In JSON and other human-readable forms it is RFC 3339 text, in facts an integer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
 pub struct Timestamp(i64);
 
 impl Timestamp {

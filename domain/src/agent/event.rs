@@ -39,6 +39,7 @@ pub enum AgentEvent {
 
 /// Whether an agent takes conversations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "status")]
 pub enum Availability {
     /// Takes conversations.
@@ -52,6 +53,7 @@ pub enum Availability {
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SignOutCause {
     /// The agent signed out.
@@ -66,6 +68,7 @@ pub enum SignOutCause {
 
 /// How an availability came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AvailabilityCause {
     /// The agent, or a supervisor, chose it.
@@ -80,6 +83,7 @@ pub enum AvailabilityCause {
 
 /// What an agent prefers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Preferences {
     /// The availability that a sign-in sets.
     pub default_availability: Availability,
@@ -95,6 +99,7 @@ pub struct Preferences {
 
 /// A language of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// English.
@@ -105,6 +110,7 @@ pub enum Language {
 
 /// Colours of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// What the desktop prefers.

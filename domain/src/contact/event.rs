@@ -69,6 +69,7 @@ pub enum ContactEvent {
 
 /// The key of a contact attribute: lower-case letters, digits and `_`, at most 64 of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
 #[serde(try_from = "String", into = "String")]
 pub struct AttributeKey(String);
 

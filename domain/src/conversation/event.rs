@@ -256,6 +256,7 @@ pub struct Attachment {
 
 /// Who can read a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Visibility {
     /// Anyone.
@@ -266,6 +267,7 @@ pub enum Visibility {
 
 /// What a message is on its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageKind {
     /// A message of a channel that has no kind of its own here, seen by the two sides only.
@@ -317,6 +319,7 @@ impl MessageKind {
 
 /// How a reply refers to what was written before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "message")]
 pub enum ReplyMode {
     /// To the conversation as a whole.
@@ -329,6 +332,7 @@ pub enum ReplyMode {
 
 /// Where a reply was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyOrigin {
     /// Here; it has to be delivered.
@@ -341,6 +345,7 @@ pub enum ReplyOrigin {
 
 /// Why a channel did not take a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryFailure {
     /// The channel could not be reached; trying again may help.
@@ -359,6 +364,7 @@ pub enum DeliveryFailure {
 
 /// Who is given a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Assignee {
     /// An agent.
@@ -369,6 +375,7 @@ pub enum Assignee {
 
 /// How an assignment came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AssignmentCause {
     /// Somebody chose it.
@@ -385,6 +392,7 @@ pub enum AssignmentCause {
 
 /// How an assignment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnassignmentCause {
     /// Somebody chose it.
@@ -399,6 +407,7 @@ pub enum UnassignmentCause {
 
 /// Why a conversation is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResolveReason {
     /// The contact has an answer.
@@ -413,6 +422,7 @@ pub enum ResolveReason {
 
 /// How a conversation came back to New.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnCause {
     /// The contact wrote while it was pending.
@@ -427,6 +437,7 @@ pub enum ReturnCause {
 
 /// How a lock ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReleaseCause {
     /// The agent left the conversation.

@@ -51,6 +51,7 @@ pub enum CollectionEvent {
 
 /// Whose a collection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum CollectionOwner {
     /// A team's: its members use it.

@@ -248,6 +248,7 @@ pub struct TokenHash(pub [u8; 32]);
 
 /// Settings of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {
     /// Whether agents may mask; supervisors always may.
     pub agents_may_mask: bool,
@@ -267,6 +268,7 @@ impl Default for Settings {
 
 /// What a channel is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChannelProfile {
     /// What kind of account.
     pub kind: ChannelKind,
@@ -284,6 +286,7 @@ pub struct ChannelProfile {
 
 /// A kind of account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
     /// X (Twitter).
@@ -306,6 +309,7 @@ pub enum ChannelKind {
 
 /// How an attribute of contacts is shown and filled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AttributeDefinition {
     /// Its label.
     pub label: String,
@@ -317,6 +321,7 @@ pub struct AttributeDefinition {
 
 /// What an attribute takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeKind {
     /// Any text.
@@ -337,6 +342,7 @@ pub enum AttributeKind {
 
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Works conversations.
@@ -355,6 +361,7 @@ pub enum Role {
 
 /// What an account may do on one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelRight {
     /// Nothing: the channel's conversations are not shown.
@@ -369,6 +376,7 @@ pub enum ChannelRight {
 
 /// What a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Read what its account may read.
