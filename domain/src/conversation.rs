@@ -1,4 +1,12 @@
-//! stub
+//! The conversation: messages with one contact on one channel (and, in public, one thread), from the first
+//! message until it is resolved. What is written stands in sealed contents; here are only references to it.
 
+mod decide;
 mod event;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Command, Conversation, Opening, Outcome, Receive, Rejection, ReplyContext, SendReply, Then};
 pub use event::*;
+pub use state::{Delivery, Direction, KnownMessage, KnownNote, Queue, State};
