@@ -4,6 +4,8 @@
 use crate::agent::AgentEvent;
 use crate::contact::ContactEvent;
 use crate::conversation::ConversationEvent;
+use crate::decider::Decider;
+use crate::derive;
 use crate::ids::{AgentId, ChannelId, CommandId, ContactId, CorrelationId, EventId, RuleId, StreamId, StreamKind};
 use crate::installation::InstallationEvent;
 use crate::saved_reply::CollectionEvent;
@@ -134,4 +136,55 @@ impl std::ops::Deref for Fact {
     fn deref(&self) -> &NewFact {
         &self.body
     }
+}
+
+/// A decider whose events are facts of one kind of stream.
+pub trait Aggregate: Decider {
+    /// The kind of stream that holds its events.
+    const STREAM: StreamKind;
+
+    /// Its event as an event of the log.
+    fn wrap(event: Self::Event) -> Event;
+
+    /// An event of the log as its own; none for one of another aggregate.
+    fn unwrap(event: &Event) -> Option<&Self::Event>;
+}
+
+macro_rules! aggregates {
+    ($($aggregate:path => $kind:ident;)*) => {$(
+        impl Aggregate for $aggregate {
+            const STREAM: StreamKind = StreamKind::$kind;
+
+            fn wrap(event: Self::Event) -> Event {
+                Event::$kind(event)
+            }
+
+            fn unwrap(event: &Event) -> Option<&Self::Event> {
+                if let Event::$kind(event) = event { Some(event) } else { None }
+            }
+        }
+    )*};
+}
+
+aggregates! {
+    crate::conversation::Conversation => Conversation;
+    crate::contact::Contact => Contact;
+    crate::agent::Agent => Agent;
+    crate::saved_reply::Collection => Collection;
+    crate::installation::Installation => Installation;
+}
+
+/// The facts that a command leads to, from what was decided.
+pub fn facts_of<A: Aggregate>(meta: &CommandMeta, events: Vec<A::Event>) -> Vec<NewFact> {
+    let fact = |(index, event)| NewFact {
+        id: derive::event(meta.id, index),
+        occurred_at: meta.at,
+        actor: meta.actor,
+        command: meta.id,
+        causation: meta.causation,
+        correlation: meta.correlation,
+        settings_version: meta.settings_version,
+        event: A::wrap(event),
+    };
+    (0..).zip(events).map(fact).collect()
 }

@@ -4,3 +4,4 @@
 pub mod cursor;
 pub mod sealed;
 pub mod store;
+pub mod transact;
