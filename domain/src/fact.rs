@@ -170,6 +170,7 @@ aggregates! {
     crate::conversation::Conversation => Conversation;
     crate::contact::Contact => Contact;
     crate::agent::Agent => Agent;
+    crate::workspace::Workspace => Workspace;
     crate::saved_reply::Collection => Collection;
     crate::installation::Installation => Installation;
 }
