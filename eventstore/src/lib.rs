@@ -1,7 +1,12 @@
 //! Clew's log: facts, contents, keys and proofs. `store.rs` states what a store promises; `backends/`
 //! are the stores; nothing here knows HTTP or what a queue is.
 
+pub mod backends;
+pub mod codec;
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
 pub mod cursor;
+pub mod observer;
 pub mod sealed;
 pub mod store;
 pub mod transact;

@@ -41,6 +41,9 @@ pub type Batch = Arc<Vec<Fact>>;
 ///
 /// **Facts stay, contents may go.** No call changes or removes a fact. [`erase`](Self::erase) removes contents.
 ///
+/// **Contents once.** A content's number is stored once. A commit that brings one again with the same bytes stores
+/// it no second time; with other bytes, or after it was erased, the commit is [`StoreError::Invalid`].
+///
 /// **No hidden damage.** Bytes that do not match their checksum are reported as [`StoreError::Corrupt`]; they
 /// are never skipped and never returned.
 pub trait EventStore: Send + Sync + 'static {
@@ -207,6 +210,11 @@ impl Commit {
             if write.facts.iter().any(|fact| fact.event.stream_kind() != write.stream.kind) {
                 return invalid(format!("{} was given an event of another kind of stream", write.stream));
             }
+        }
+        let mut ids: Vec<ContentId> = self.contents.iter().map(|content| content.id).collect();
+        ids.sort_unstable();
+        if let Some([id, ..]) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return invalid(format!("content {id} stands in it twice"));
         }
         let mut bytes = 0;
         for content in &self.contents {

@@ -1,0 +1,3 @@
+//! The stores that keep the contract of `store.rs`. None of them knows what an event means.
+
+pub mod memory;
