@@ -10,4 +10,3 @@ pub mod observer;
 pub mod sealed;
 pub mod store;
 pub mod transact;
-pub mod vault;

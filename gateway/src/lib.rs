@@ -1,1 +1,17 @@
-//! x
+//! The `clew` program: HTTP API, live feed, command line and the agent's screen. What may happen is the domain's
+//! to say, how it is kept the store's, what is shown the projections'; here they are put together and served.
+
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod directory;
+pub mod error;
+pub mod extract;
+pub mod http;
+pub mod metrics;
+pub mod openapi;
+pub mod router;
+pub mod routes;
+pub mod state;
+pub mod ui;

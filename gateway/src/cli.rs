@@ -1,0 +1,70 @@
+//! The command line: which commands there are, and what their exit codes mean. Each command is a file in `cli/`.
+
+mod failure;
+mod serve;
+
+pub use failure::{Exit, Failure};
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  the command line or a setting is wrong
+  3  what was named is not there
+  4  the data directory is in use by another clew
+  5  refused: the rules of the workspace do not allow it
+  6  done in part: some lines of the input were rejected";
+
+/// Clew, the back end of a customer-care desk.
+#[derive(Parser)]
+#[command(name = "clew", version, after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(command) => command.run().await,
+        }
+    }
+}
+
+/// Runs the program that the command line asks for.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(cli.command.run()),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("can't start the runtime: {error}"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_documents_its_exit_codes() {
+        Cli::command().debug_assert();
+        let help = Cli::command().render_long_help().to_string();
+        for exit in Exit::ALL {
+            assert!(help.contains(&format!("\n  {}  ", exit as u8)), "{exit:?} is not in --help");
+        }
+    }
+}

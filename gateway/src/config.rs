@@ -1,0 +1,224 @@
+//! What can be configured, and where from: a flag, else a `CLEW_*` variable, else the TOML file, else the
+//! default. Every setting stands here once, with its help; nothing else reads the environment.
+
+use clap::Args;
+use serde::Deserialize;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where everything is; every command takes these.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Place {
+    /// Settings file in TOML; its keys are the flags' names with _ for -, as in `data = "/var/lib/clew"`
+    #[arg(long, env = "CLEW_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Directory that holds everything; made if it is not there [default: clew-data]
+    #[arg(long, env = "CLEW_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:expr])+ $env:literal $value:literal $name:ident: $type:ty = $default:expr;)*) => {
+        /// The settings of a server as flags and variables, or a file, give them.
+        #[derive(Args, Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Options {
+            #[arg(skip)]
+            data: Option<PathBuf>,
+            /// Address at which browsers reach the server, such as `https://desk.example.org`; with it, cookies are
+            /// `Secure` wherever it is https, and requests from other origins are told apart. Without it, the
+            /// `Host` of each request stands for it
+            #[arg(long, env = "CLEW_PUBLIC_URL", value_name = "URL")]
+            pub public_url: Option<String>,
+            $($(#[doc = $doc])+ #[arg(long, env = $env, value_name = $value)] pub $name: Option<$type>,)*
+        }
+
+        /// The settings of a server, complete.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            /// The directory that holds everything.
+            pub data: PathBuf,
+            /// Address at which browsers reach the server, without a slash at its end.
+            pub public_url: Option<String>,
+            $($(#[doc = $doc])+ pub $name: $type,)*
+        }
+
+        impl Options {
+            fn complete(self, file: Self, data: Option<PathBuf>) -> Config {
+                let public_url = self.public_url.or(file.public_url);
+                Config {
+                    data: data.or(file.data).unwrap_or_else(|| PathBuf::from("clew-data")),
+                    public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+                    $($name: self.$name.or(file.$name).unwrap_or_else(|| $default),)*
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    "CLEW_LISTEN" "ADDRESS" listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+    /// How many proxies of ours stand in front; so many entries at the end of X-Forwarded-For are trusted
+    /// [default: 0]
+    "CLEW_TRUSTED_PROXIES" "COUNT" trusted_proxies: u8 = 0;
+    /// What is logged: a level, or levels by module as in `info,clew_gateway=debug` [default: info]
+    "CLEW_LOG" "FILTER" log: String = "info".to_owned();
+    /// Form of the log: `text` or `json` [default: text]
+    "CLEW_LOG_FORMAT" "FORMAT" log_format: LogFormat = LogFormat::Text;
+    /// Hours after which a sign-in ends by itself [default: 12]
+    "CLEW_SESSION_HOURS" "HOURS" session_hours: u16 = 12;
+    /// Failed sign-ins with one login, or from one address, before a pause of 15 minutes [default: 10]
+    "CLEW_SIGN_IN_ATTEMPTS_MAX" "COUNT" sign_in_attempts_max: u32 = 10;
+    /// Requests that one caller may make in a minute [default: 1200]
+    "CLEW_REQUESTS_PER_MINUTE" "COUNT" requests_per_minute: u32 = 1200;
+    /// Requests that are worked on at the same time [default: 512]
+    "CLEW_REQUESTS_IN_FLIGHT_MAX" "COUNT" requests_in_flight_max: u32 = 512;
+    /// Connections that are open at the same time [default: 4096]
+    "CLEW_CONNECTIONS_MAX" "COUNT" connections_max: u32 = 4096;
+    /// Live feeds that one caller may hold open [default: 16]
+    "CLEW_FEEDS_PER_CALLER_MAX" "COUNT" feeds_per_caller_max: u32 = 16;
+    /// Seconds that a client has to send a request's head [default: 10]
+    "CLEW_HEADER_TIMEOUT_S" "SECONDS" header_timeout_s: u16 = 10;
+    /// Seconds that a request may take [default: 30]
+    "CLEW_REQUEST_TIMEOUT_S" "SECONDS" request_timeout_s: u16 = 30;
+    /// Bytes of a request's body [default: 262144]
+    "CLEW_BODY_BYTES_MAX" "BYTES" body_bytes_max: usize = 256 * 1024;
+    /// Bytes of an uploaded or received file [default: 26214400]
+    "CLEW_UPLOAD_BYTES_MAX" "BYTES" upload_bytes_max: usize = 25 * 1024 * 1024;
+    /// Seconds that open requests have to end when the server is told to stop [default: 10]
+    "CLEW_SHUTDOWN_GRACE_S" "SECONDS" shutdown_grace_s: u16 = 10;
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the settings file {}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("the settings file {} is not valid: {source}", path.display())]
+    Invalid {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// The public address is not one.
+    #[error("'{0}' is not an address that browsers can reach: give scheme and host, as in https://desk.example.org")]
+    PublicUrl(String),
+}
+
+impl Config {
+    /// The settings that follow from what was given and from the file, where one is named.
+    pub fn resolve(place: &Place, options: Options) -> Result<Self, ConfigError> {
+        let file = match &place.config {
+            None => Options::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+                toml::from_str(&text)
+                    .map_err(|source| ConfigError::Invalid { path: path.clone(), source: Box::new(source) })?
+            }
+        };
+        let config = options.complete(file, place.data.clone());
+        if let Some(url) = &config.public_url {
+            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+            if host.is_empty() || host.contains('/') {
+                return Err(ConfigError::PublicUrl(url.clone()));
+            }
+        }
+        Ok(config)
+    }
+
+    /// How long a request may take.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_s.into())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Options::default().complete(Options::default(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn resolve(line: &[&str]) -> Result<Config, ConfigError> {
+        let line = Line::parse_from(std::iter::once("clew").chain(line.iter().copied()));
+        Config::resolve(&line.place, line.options)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("clew.toml");
+        std::fs::write(&path, "data = \"/srv/clew\"\nsession_hours = 8\nrequests_per_minute = 7\n").expect("written");
+        let config = resolve(&["--config", path.to_str().expect("UTF-8"), "--session-hours", "2"]).expect("valid");
+        assert_eq!(config.session_hours, 2);
+        assert_eq!(config.requests_per_minute, 7);
+        assert_eq!(config.data, PathBuf::from("/srv/clew"));
+        assert_eq!(config.request_timeout_s, Config::default().request_timeout_s);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("clew.toml");
+        std::fs::write(&path, "session_days = 1\n").expect("written");
+        let error = resolve(&["--config", path.to_str().expect("UTF-8")]).expect_err("refused");
+        assert!(error.to_string().contains("session_days"), "{error}");
+    }
+
+    #[test]
+    fn a_public_url_without_a_scheme_is_refused() {
+        assert!(matches!(resolve(&["--public-url", "desk.example.org"]), Err(ConfigError::PublicUrl(_))));
+        let config = resolve(&["--public-url", "https://desk.example.org/"]).expect("valid");
+        assert_eq!(config.public_url.as_deref(), Some("https://desk.example.org"));
+    }
+
+    #[test]
+    fn help_names_every_variable_and_the_true_default() {
+        let options = Options::augment_args(clap::Command::new("clew"));
+        let config = format!("{:?}", Config::default());
+        for arg in options.get_arguments().filter(|arg| arg.get_id() != "public_url") {
+            let variable = format!("CLEW_{}", arg.get_id().as_str().to_uppercase());
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
+            let help = arg.get_help().expect("every setting is explained").to_string();
+            let default = help.split("[default: ").nth(1).and_then(|rest| rest.split(']').next());
+            let default = default.unwrap_or_else(|| panic!("{} does not state its default", arg.get_id()));
+            let stated = config.to_lowercase().replace('"', "");
+            assert!(stated.contains(&format!("{}: {default}", arg.get_id())), "{}: {default}", arg.get_id());
+        }
+        Line::command().debug_assert();
+    }
+}

@@ -1,0 +1,152 @@
+//! Which problem each refusal of the store, the vault and the domain's deciders is.
+
+use super::{Kind, Problem, kinds};
+use clew_domain::workspace::Thing;
+use clew_domain::{agent, contact, conversation, saved_reply, workspace};
+use clew_eventstore::cursor::NotACursor;
+use clew_eventstore::store::StoreError;
+use clew_eventstore::transact::TransactError;
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Conflict { .. } => &kinds::CONTENDED,
+            StoreError::Busy { retry_after } => return Self::new(&kinds::STORE_BUSY).retry_after(*retry_after),
+            StoreError::Unavailable(_) => &kinds::STORE_UNAVAILABLE,
+            StoreError::Unknown(_) => &kinds::STORE_UNKNOWN,
+            StoreError::Corrupt { .. } => &kinds::STORE_CORRUPT,
+            StoreError::Invalid(_) => &kinds::INTERNAL,
+        };
+        tracing::error!(%error, "the store did not do what was asked");
+        Self::new(kind)
+    }
+}
+
+impl From<NotACursor> for Problem {
+    fn from(error: NotACursor) -> Self {
+        Self::new(&kinds::INVALID_CURSOR).detail(error.to_string())
+    }
+}
+
+impl<R> From<TransactError<R>> for Problem
+where
+    Self: From<R>,
+{
+    fn from(error: TransactError<R>) -> Self {
+        match error {
+            TransactError::Rejected(rejection) => rejection.into(),
+            TransactError::Store(error) => error.into(),
+            TransactError::ForeignEvent(stream) => {
+                tracing::error!(%stream, "a stream holds an event that does not belong there");
+                Self::new(&kinds::STORE_CORRUPT)
+            }
+        }
+    }
+}
+
+impl From<workspace::Rejection> for Problem {
+    fn from(rejection: workspace::Rejection) -> Self {
+        use workspace::Rejection as R;
+        let detail = rejection.to_string();
+        let plain = |kind: &'static Kind| Self::new(kind).detail(detail.clone());
+        match &rejection {
+            R::Unknown(thing) => about(plain(&kinds::NOT_FOUND), thing),
+            R::Gone(thing) => about(plain(&kinds::NO_LONGER_IN_USE), thing),
+            R::Exists(thing) => about(plain(&kinds::EXISTS), thing),
+            R::NameTaken(thing) => about(plain(&kinds::NAME_TAKEN), thing),
+            R::Name(_) => plain(&kinds::INVALID_NAME),
+            R::SetUpAlready => plain(&kinds::SET_UP_ALREADY),
+            R::SettingOutOfBounds { setting, min, max } => {
+                plain(&kinds::INVALID_VALUE).with("field", setting).with("min", min).with("max", max)
+            }
+            R::TooMany { what: _, max } => plain(&kinds::TOO_MANY).with("max", max),
+            R::ChannelKindFixed(thing) => about(plain(&kinds::CHANNEL_KIND_FIXED), thing),
+            R::NoRoomForReplies => plain(&kinds::INVALID_VALUE).with("field", "reply_characters_max"),
+            R::NotALogin => plain(&kinds::INVALID_VALUE).with("field", "login"),
+            R::LoginTaken(agent) => plain(&kinds::LOGIN_TAKEN).with("account", agent),
+            R::NoRole => plain(&kinds::INVALID_VALUE).with("field", "roles"),
+            R::LastAdmin => plain(&kinds::LAST_ADMIN),
+            R::NoScope => plain(&kinds::INVALID_VALUE).with("field", "scopes"),
+            R::ExpiresInThePast => plain(&kinds::INVALID_VALUE).with("field", "expires_at"),
+            R::TokenTaken(_) => plain(&kinds::EXISTS),
+            R::FilledByProgramsOnly(key) => plain(&kinds::FILLED_BY_PROGRAMS).with("key", key),
+            R::NotA { key, kind } => plain(&kinds::INVALID_ATTRIBUTE_VALUE).with("key", key).with("kind", kind),
+        }
+    }
+}
+
+/// Says which thing it is about.
+fn about(problem: Problem, thing: &Thing) -> Problem {
+    match thing {
+        Thing::Channel(id) => problem.with("channel", id),
+        Thing::Team(id) => problem.with("team", id),
+        Thing::Topic(id) => problem.with("topic", id),
+        Thing::Group(id) => problem.with("group", id),
+        Thing::AwayStatus(id) => problem.with("away_status", id),
+        Thing::Attribute(key) => problem.with("attribute", key),
+        Thing::Account(id) => problem.with("account", id),
+        Thing::Token(id) => problem.with("token", id),
+    }
+}
+
+impl From<agent::Rejection> for Problem {
+    fn from(rejection: agent::Rejection) -> Self {
+        let kind = match rejection {
+            agent::Rejection::NotSignedIn => &kinds::NOT_SIGNED_IN,
+            agent::Rejection::TooManySessions => &kinds::TOO_MANY,
+        };
+        Self::new(kind).detail(rejection.to_string())
+    }
+}
+
+impl From<contact::Rejection> for Problem {
+    fn from(rejection: contact::Rejection) -> Self {
+        let kind = match rejection {
+            contact::Rejection::Unknown => &kinds::NOT_FOUND,
+            contact::Rejection::Forgotten => &kinds::CONTACT_FORGOTTEN,
+            contact::Rejection::NotBlocked => &kinds::CONTACT_NOT_BLOCKED,
+        };
+        Self::new(kind).detail(rejection.to_string())
+    }
+}
+
+impl From<saved_reply::Rejection> for Problem {
+    fn from(rejection: saved_reply::Rejection) -> Self {
+        use saved_reply::Rejection as R;
+        let kind = match rejection {
+            R::Unknown | R::ReplyUnknown(_) => &kinds::NOT_FOUND,
+            R::Exists | R::ReplyExists(_) => &kinds::EXISTS,
+            R::Deleted => &kinds::NO_LONGER_IN_USE,
+            R::Full => &kinds::TOO_MANY,
+            R::Name(_) => &kinds::INVALID_NAME,
+        };
+        Self::new(kind).detail(rejection.to_string())
+    }
+}
+
+impl From<conversation::Rejection> for Problem {
+    fn from(rejection: conversation::Rejection) -> Self {
+        use conversation::Rejection as R;
+        let detail = rejection.to_string();
+        let plain = |kind: &'static Kind| Self::new(kind).detail(detail.clone());
+        match &rejection {
+            R::NotStarted => plain(&kinds::NOT_FOUND),
+            R::AlreadyResolved => plain(&kinds::ALREADY_RESOLVED),
+            R::NewerMessages(messages) => plain(&kinds::NEWER_MESSAGES).with("message_ids", messages),
+            R::LockedByOther(agent) => plain(&kinds::LOCKED_BY_OTHER).with("agent", agent),
+            R::UnknownMessage(message) => plain(&kinds::UNKNOWN_MESSAGE).with("message", message),
+            R::MaskedMessage(message) => plain(&kinds::MASKED).with("message", message),
+            R::UnknownAttachment(attachment) => plain(&kinds::UNKNOWN_ATTACHMENT).with("attachment", attachment),
+            R::UnknownNote(note) => plain(&kinds::UNKNOWN_NOTE).with("note", note),
+            R::MaskedNote(note) => plain(&kinds::MASKED).with("note", note),
+            R::NotPublic(message) => plain(&kinds::NOT_PUBLIC).with("message", message),
+            R::ThreadNotPublic => plain(&kinds::NOT_PUBLIC),
+            R::NotFromContact(message) => plain(&kinds::NOT_FROM_CONTACT).with("message", message),
+            R::NotAReply(message) => plain(&kinds::NOT_A_REPLY).with("message", message),
+            R::NothingToRetry(message) => plain(&kinds::NOTHING_TO_RETRY).with("message", message),
+            R::UntilNotAhead => plain(&kinds::INVALID_VALUE).with("field", "until"),
+            R::AlreadyStarted => plain(&kinds::ALREADY_STARTED),
+            R::BelongsElsewhere => plain(&kinds::BELONGS_ELSEWHERE),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What is measured, in the text form that Prometheus reads. Labels are addresses' templates and kinds, never ids.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: String,
+    route: String,
+}
+
+/// What is measured.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: std::sync::Arc<Mutex<Registry>>,
+    answers: Family<Answer, Counter>,
+    durations: Family<Route, Histogram>,
+    /// Failed sign-ins.
+    pub sign_ins_failed: Counter,
+    /// Live feeds that are open.
+    pub feeds_open: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("clew");
+        let answers = Family::<Answer, Counter>::default();
+        let durations =
+            Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 7)));
+        let (sign_ins_failed, feeds_open) = (Counter::default(), Gauge::default());
+        registry.register("http_requests", "Requests answered", answers.clone());
+        registry.register("http_request_duration_seconds", "Time to the head of the answer", durations.clone());
+        registry.register("sign_ins_failed", "Failed sign-ins", sign_ins_failed.clone());
+        registry.register("feeds_open", "Live feeds that are open", feeds_open.clone());
+        Self { registry: std::sync::Arc::new(Mutex::new(registry)), answers, durations, sign_ins_failed, feeds_open }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        let answer = Answer { method: method.clone(), route: route.clone(), status };
+        self.answers.get_or_create(&answer).inc();
+        self.durations.get_or_create(&Route { method, route }).observe(took.as_secs_f64());
+    }
+
+    /// All of it as text.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Ok(text)
+    }
+}

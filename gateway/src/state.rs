@@ -1,0 +1,117 @@
+//! What every handler can reach: the log, the keys, the views, the settings in force and the limits.
+
+use crate::auth::cookies::CookieKey;
+use crate::auth::passwords::Passwords;
+use crate::auth::rate::{Failures, Rate};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::error::Problem;
+use crate::metrics::Metrics;
+use clew_domain::derive::DerivationKey;
+use clew_domain::fact::{Aggregate, CommandMeta};
+use clew_domain::ids::{AgentId, StreamId};
+use clew_domain::time::Timestamp;
+use clew_eventstore::cursor::Cursor;
+use clew_eventstore::sealed::SealedContent;
+use clew_eventstore::store::EventStore;
+use clew_eventstore::transact::{Done, TransactError, transact};
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// Who a rate is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RateKey {
+    /// An account.
+    Agent(AgentId),
+    /// An address of somebody who is not signed in.
+    Address(IpAddr),
+}
+
+/// What every handler can reach; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+/// The parts of the application.
+pub struct Parts {
+    /// The settings of the server.
+    pub config: Config,
+    /// The clock that commands are dated by.
+    pub clock: Clock,
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Accounts, sessions and settings in force.
+    pub directory: Directory,
+    /// Makes ids that derive from something personal.
+    pub ids: DerivationKey,
+    /// Signs session cookies.
+    pub cookie_key: CookieKey,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Requests by caller.
+    pub rate: Rate<RateKey>,
+    /// Failed sign-ins by login, compared without case.
+    pub failures_by_login: Failures<String>,
+    /// Failed sign-ins by address.
+    pub failures_by_address: Failures<IpAddr>,
+    /// Requests that may still be taken on.
+    pub in_flight: Arc<Semaphore>,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// Turns true when the server is told to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// The application made of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Waits until every view has seen all up to `cursor`.
+    pub async fn wait_for(&self, cursor: &Cursor) {
+        self.directory.wait(cursor).await;
+    }
+
+    /// How far every view has seen.
+    pub fn seen(&self) -> Cursor {
+        self.directory.seen()
+    }
+
+    /// The views that can't do their work, and why.
+    pub fn view_troubles(&self) -> Vec<(&'static str, Option<String>)> {
+        Vec::new()
+    }
+
+    /// Whether a session that began then is over by now.
+    pub fn session_is_over(&self, began: Timestamp) -> bool {
+        began.plus_secs(i64::from(self.config.session_hours) * 3600) <= self.clock.now()
+    }
+
+    /// Carries a command out, and waits until the accounts and settings that later requests are judged by know it.
+    pub async fn act<A: Aggregate>(
+        &self,
+        stream: StreamId,
+        meta: &CommandMeta,
+        command: &A::Command,
+        contents: Vec<SealedContent>,
+    ) -> Result<Done<A::State>, Problem>
+    where
+        Problem: From<TransactError<A::Rejection>>,
+    {
+        let done = transact::<A>(self.store.as_ref(), stream, meta, command, contents).await?;
+        if let Some(position) = done.position {
+            self.directory.wait_for(position).await;
+        }
+        Ok(done)
+    }
+}
