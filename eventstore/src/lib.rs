@@ -10,3 +10,4 @@ pub mod observer;
 pub mod sealed;
 pub mod store;
 pub mod transact;
+pub mod vault;
