@@ -70,6 +70,10 @@ ids! {
     CommandId;
     /// A fact. Derived from its command and its place in what the command led to.
     EventId;
+    /// A service level policy.
+    SlaPolicyId;
+    /// A calendar of business hours.
+    CalendarId;
     /// A rule of the workspace.
     RuleId;
     /// A bearer token for programs.

@@ -13,5 +13,6 @@ pub mod installation;
 pub mod name;
 pub mod plaintext;
 pub mod saved_reply;
+pub mod sla;
 pub mod time;
 pub mod workspace;

@@ -10,6 +10,9 @@ mod state;
 mod tests;
 
 pub use attribute::VALUE_CHARACTERS_MAX;
-pub use decide::{CHANNELS_MAX, Command, Rejection, TEAMS_MAX, TOKENS_PER_ACCOUNT_MAX, Thing, Workspace};
+pub use decide::{
+    CALENDARS_MAX, CHANNELS_MAX, Command, Rejection, SLA_POLICIES_MAX, TEAMS_MAX, TOKENS_PER_ACCOUNT_MAX, Thing,
+    Workspace,
+};
 pub use event::*;
 pub use state::{Account, Attribute, Catalog, Channel, Named, Team, Token, WorkspaceState};

@@ -5,7 +5,7 @@ mod messages;
 
 use super::event::{
     Assignee, AssignmentCause, ConversationEvent, DeliveryFailure, MessageReceived, ReleaseCause, ReplySent,
-    ResolveReason, ReturnCause, Started, UnassignmentCause, Visibility,
+    ResolveReason, ReturnCause, SlaBreach, Started, UnassignmentCause, Visibility,
 };
 use super::state::{Direction, KnownMessage, KnownNote, Queue, State, attachment_contents};
 use crate::content::ContentRef;
@@ -142,6 +142,8 @@ pub enum Command {
         /// Higher comes first, 0 is ordinary.
         priority: i16,
     },
+    /// Record that a service level was missed; given at the due instant.
+    RecordBreach(SlaBreach),
     /// Open it for writing.
     Lock {
         /// Who opens it.
@@ -339,6 +341,10 @@ impl Decider for Conversation {
             Command::SetPriority { priority } => {
                 let event = E::PriorityChanged { priority: *priority, before: state.priority };
                 Ok(only_if(state.priority != *priority, event))
+            }
+            Command::RecordBreach(breach) => {
+                let known = state.breaches.contains(&(breach.clock, breach.metric));
+                Ok(only_if(!known, E::SlaBreached(*breach)))
             }
             Command::Lock { agent } => lock(state, *agent),
             Command::TakeOverLock { agent } => take_over(state, *agent),

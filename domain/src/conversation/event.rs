@@ -2,9 +2,10 @@
 
 use crate::content::{Commitment, ContentId, ContentRef};
 use crate::ids::{
-    AgentId, AttachmentId, BulkId, ChannelId, ContactId, ConversationId, MessageId, NoteId, PublicRootId, RuleId,
-    TeamId, ThreadId, TopicId,
+    AgentId, AttachmentId, BulkId, ChannelId, ContactId, ConversationId, EventId, MessageId, NoteId, PublicRootId,
+    RuleId, SlaPolicyId, TeamId, ThreadId, TopicId,
 };
+use crate::sla::Metric;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +159,8 @@ pub enum ConversationEvent {
         /// The one before.
         before: i16,
     },
+    /// A service level was missed. It occurred at the due instant, whenever it was noticed.
+    SlaBreached(SlaBreach),
     /// An agent has it open; others can't reply.
     Locked {
         /// The agent.
@@ -177,6 +180,19 @@ pub enum ConversationEvent {
         /// Who has it.
         to: AgentId,
     },
+}
+
+/// A service level that was missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlaBreach {
+    /// What was measured.
+    pub metric: Metric,
+    /// The policy that promised it.
+    pub policy: SlaPolicyId,
+    /// The last instant at which it would have been kept.
+    pub due: Timestamp,
+    /// The fact that started the clock; a clock breaches once.
+    pub clock: EventId,
 }
 
 /// How a conversation began.

@@ -4,7 +4,8 @@ use super::event::{
     Assignee, Attachment, ContentSpan, ConversationEvent, MessageReceived, ReplySent, Started, Visibility,
 };
 use crate::content::{ContentId, ContentRef};
-use crate::ids::{AgentId, MessageId, NoteId, TeamId, TopicId};
+use crate::ids::{AgentId, EventId, MessageId, NoteId, TeamId, TopicId};
+use crate::sla::Metric;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ pub struct State {
     pub messages: BTreeMap<MessageId, KnownMessage>,
     /// Messages that were not taken in.
     pub refused: BTreeSet<MessageId>,
+    /// The clocks whose service level was missed, and what they measured.
+    pub breaches: BTreeSet<(EventId, Metric)>,
     /// Its notes; deleted ones are not among them.
     pub notes: BTreeMap<NoteId, KnownNote>,
 }
@@ -221,6 +224,9 @@ impl State {
                 self.topics.remove(topic);
             }
             E::PriorityChanged { priority, .. } => self.priority = *priority,
+            E::SlaBreached(breach) => {
+                self.breaches.insert((breach.clock, breach.metric));
+            }
             E::Locked { agent } | E::LockTakenOver { to: agent, .. } => self.lock = Some(*agent),
             E::LockReleased { .. } => self.lock = None,
         }

@@ -413,3 +413,18 @@ fn nothing_is_asked_of_a_conversation_that_has_not_begun() {
     spec::<Conversation>([]).when(Command::Pend { until: None }).then_rejected(Rejection::NotStarted);
     spec::<Conversation>([]).when(Command::SendReply(send(0))).then_rejected(Rejection::NotStarted);
 }
+
+#[test]
+fn a_clock_breaches_once() {
+    let breach = SlaBreach {
+        metric: crate::sla::Metric::FirstResponse,
+        policy: SlaPolicyId(Uuid::from_u128(0x51A)),
+        due: LATER,
+        clock: EventId(Uuid::from_u128(0xE)),
+    };
+    let record = Command::RecordBreach(breach);
+    spec::<Conversation>([]).when(record.clone()).then_rejected(Rejection::NotStarted);
+    let began = E::Started(started(Visibility::Public));
+    spec::<Conversation>([began.clone()]).when(record.clone()).then([E::SlaBreached(breach)]);
+    spec::<Conversation>([began, E::SlaBreached(breach)]).when(record).then_nothing();
+}

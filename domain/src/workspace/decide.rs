@@ -6,6 +6,7 @@ mod catalog;
 mod channels;
 mod command;
 mod rejection;
+mod sla;
 mod teams;
 mod tokens;
 
@@ -22,6 +23,10 @@ use crate::name;
 pub const CHANNELS_MAX: usize = 500;
 /// The open teams at most.
 pub const TEAMS_MAX: usize = 400;
+/// The calendars at most.
+pub const CALENDARS_MAX: usize = 100;
+/// The service level policies at most.
+pub const SLA_POLICIES_MAX: usize = 100;
 /// The usable tokens of one account at most.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 100;
 
@@ -37,6 +42,8 @@ impl Decider for Workspace {
     type Event = WorkspaceEvent;
     type Rejection = Rejection;
 
+    // One arm a command: the length is the vocabulary's.
+    #[allow(clippy::too_many_lines)]
     fn decide(state: &WorkspaceState, meta: &CommandMeta, command: &Command) -> Decision {
         match command {
             Command::Create { name } => create(state, name),
@@ -64,6 +71,19 @@ impl Decider for Workspace {
             Command::RetireAwayStatus { status } => catalog::retire(&state.away_statuses, *status),
             Command::DefineAttribute { key, definition } => catalog::define_attribute(state, key, definition),
             Command::RetireAttribute { key } => catalog::retire_attribute(state, key),
+
+            Command::SetCalendar { calendar, definition, apply_to_open } => {
+                sla::set_calendar(state, *calendar, definition, *apply_to_open)
+            }
+            Command::RemoveCalendar { calendar } => sla::remove_calendar(state, *calendar),
+            Command::SetChannelCalendar { channel, calendar, apply_to_open } => {
+                sla::set_channel_calendar(state, *channel, *calendar, *apply_to_open)
+            }
+            Command::SetSlaPolicy { policy, definition, apply_to_open } => {
+                sla::set_policy(state, *policy, definition, *apply_to_open)
+            }
+            Command::OrderSlaPolicies { order, apply_to_open } => sla::order_policies(state, order, *apply_to_open),
+            Command::RemoveSlaPolicy { policy, apply_to_open } => sla::remove_policy(state, *policy, *apply_to_open),
 
             Command::OpenAccount { agent, login, name, roles } => accounts::open(state, *agent, login, name, roles),
             Command::RenameAccount { agent, name } => accounts::rename(state, *agent, name),

@@ -3,7 +3,8 @@
 use crate::contact::AttributeKey;
 use crate::content::{ContentId, ContentRef};
 use crate::conversation::Visibility;
-use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
+use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::sla::{Calendar, Policy};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -156,6 +157,55 @@ pub enum WorkspaceEvent {
     AwayStatusRetired {
         /// The state.
         status: AwayStatusId,
+    },
+
+    /// A calendar of business hours was set, or changed.
+    CalendarSet {
+        /// The calendar.
+        calendar: CalendarId,
+        /// When it is open.
+        definition: Box<Calendar>,
+        /// Whether clocks that run count by it as well, from their start; else only those that start later.
+        apply_to_open: bool,
+    },
+    /// A calendar is no more.
+    CalendarRemoved {
+        /// The calendar.
+        calendar: CalendarId,
+    },
+    /// The calendar of a channel was chosen, for policies that name none.
+    ChannelCalendarSet {
+        /// The channel.
+        channel: ChannelId,
+        /// Its calendar; without one, every hour counts.
+        calendar: Option<CalendarId>,
+        /// The one before.
+        before: Option<CalendarId>,
+        /// Whether clocks that run count by it as well, from their start.
+        apply_to_open: bool,
+    },
+    /// A service level policy was set, or changed; a new one comes last in order.
+    SlaPolicySet {
+        /// The policy.
+        policy: SlaPolicyId,
+        /// What it promises, and to whom.
+        definition: Box<Policy>,
+        /// Whether it holds for clocks that run as well, from their start.
+        apply_to_open: bool,
+    },
+    /// The order in which policies are tried was set.
+    SlaPoliciesOrdered {
+        /// Every policy, the one that is tried first before the others.
+        order: Vec<SlaPolicyId>,
+        /// Whether it holds for clocks that run as well, from their start.
+        apply_to_open: bool,
+    },
+    /// A service level policy is no more.
+    SlaPolicyRemoved {
+        /// The policy.
+        policy: SlaPolicyId,
+        /// Whether clocks that run by it are judged by the others from now on.
+        apply_to_open: bool,
     },
 
     /// An account was opened.

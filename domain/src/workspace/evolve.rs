@@ -57,6 +57,15 @@ impl WorkspaceState {
                 }
             }
 
+            WorkspaceEvent::CalendarSet { .. }
+            | WorkspaceEvent::CalendarRemoved { .. }
+            | WorkspaceEvent::ChannelCalendarSet { .. }
+            | WorkspaceEvent::SlaPolicySet { .. }
+            | WorkspaceEvent::SlaPoliciesOrdered { .. }
+            | WorkspaceEvent::SlaPolicyRemoved { .. } => {
+                self.sla.take(event);
+            }
+
             WorkspaceEvent::AccountOpened { agent, login, name, roles } => {
                 self.logins.insert(name::folded(login), *agent);
                 let account = Account {

@@ -6,6 +6,7 @@ use crate::contact::AttributeKey;
 use crate::content::ContentRef;
 use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
 use crate::name;
+use crate::sla::Rules;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -28,6 +29,8 @@ pub struct WorkspaceState {
     pub away_statuses: Catalog<AwayStatusId>,
     /// Every attribute that ever was defined.
     pub attributes: BTreeMap<AttributeKey, Attribute>,
+    /// The service level policies and calendars in force.
+    pub sla: Rules,
     /// Every account that ever was opened.
     pub accounts: BTreeMap<AgentId, Account>,
     /// Every token that ever was issued.

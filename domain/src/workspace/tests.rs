@@ -6,6 +6,7 @@ mod catalog;
 mod channels;
 mod repeats;
 mod settings;
+mod sla;
 mod teams;
 mod tokens;
 

@@ -2,7 +2,8 @@
 
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
-use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
+use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::sla::{Calendar, Policy};
 use crate::time::Timestamp;
 use crate::workspace::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
 use std::collections::BTreeSet;
@@ -151,6 +152,53 @@ pub enum Command {
     RetireAttribute {
         /// Its key.
         key: AttributeKey,
+    },
+
+    /// Set a calendar of business hours, new or not.
+    SetCalendar {
+        /// The calendar.
+        calendar: CalendarId,
+        /// When it is open.
+        definition: Calendar,
+        /// Whether clocks that run count by it as well.
+        apply_to_open: bool,
+    },
+    /// Do away with a calendar that nothing uses.
+    RemoveCalendar {
+        /// The calendar.
+        calendar: CalendarId,
+    },
+    /// Choose the calendar of a channel.
+    SetChannelCalendar {
+        /// The channel.
+        channel: ChannelId,
+        /// Its calendar; without one, every hour counts.
+        calendar: Option<CalendarId>,
+        /// Whether clocks that run count by it as well.
+        apply_to_open: bool,
+    },
+    /// Set a service level policy; a new one comes last in order.
+    SetSlaPolicy {
+        /// The policy.
+        policy: SlaPolicyId,
+        /// What it promises, and to whom.
+        definition: Policy,
+        /// Whether it holds for clocks that run as well.
+        apply_to_open: bool,
+    },
+    /// Set the order in which policies are tried.
+    OrderSlaPolicies {
+        /// Every policy once.
+        order: Vec<SlaPolicyId>,
+        /// Whether it holds for clocks that run as well.
+        apply_to_open: bool,
+    },
+    /// Do away with a service level policy.
+    RemoveSlaPolicy {
+        /// The policy.
+        policy: SlaPolicyId,
+        /// Whether clocks that run by it are judged by the others from now on.
+        apply_to_open: bool,
     },
 
     /// Open an account.

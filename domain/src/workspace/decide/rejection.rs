@@ -1,8 +1,9 @@
 //! Why what was asked of the workspace may not happen, in words that say what to do.
 
 use crate::contact::AttributeKey;
-use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
+use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
 use crate::name::NotAName;
+use crate::sla::{CalendarFault, PolicyFault};
 use crate::workspace::attribute::VALUE_CHARACTERS_MAX;
 use crate::workspace::event::AttributeKind;
 use std::fmt;
@@ -26,6 +27,10 @@ pub enum Thing {
     Account(AgentId),
     /// A token.
     Token(TokenId),
+    /// A calendar of business hours.
+    Calendar(CalendarId),
+    /// A service level policy.
+    SlaPolicy(SlaPolicyId),
 }
 
 impl fmt::Display for Thing {
@@ -39,6 +44,8 @@ impl fmt::Display for Thing {
             Self::Attribute(key) => write!(f, "attribute {}", key.as_str()),
             Self::Account(id) => write!(f, "account {id}"),
             Self::Token(id) => write!(f, "token {id}"),
+            Self::Calendar(id) => write!(f, "calendar {id}"),
+            Self::SlaPolicy(id) => write!(f, "SLA policy {id}"),
         }
     }
 }
@@ -109,6 +116,18 @@ pub enum Rejection {
     /// The token is in use under another id.
     #[error("token {0} has this hash already; draw another token")]
     TokenTaken(TokenId),
+    /// The calendar can't be used as it is.
+    #[error(transparent)]
+    Calendar(#[from] CalendarFault),
+    /// The policy can't be used as it is.
+    #[error(transparent)]
+    Policy(#[from] PolicyFault),
+    /// Something counts by the calendar.
+    #[error("{0} counts by this calendar; give it another one first")]
+    CalendarInUse(Thing),
+    /// An order that leaves policies open.
+    #[error("an order names every SLA policy exactly once; name all of them")]
+    NotAnOrder,
     /// People don't fill this attribute.
     #[error("attribute {} is filled by programs and rules only; fill another one", .0.as_str())]
     FilledByProgramsOnly(AttributeKey),

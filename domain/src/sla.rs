@@ -1,0 +1,16 @@
+//! Service levels: what is promised to whom, the clocks that measure it, and why a clock says what it says.
+//! The rules of the clocks stand in one table in `docs/sla.md`. Appending breaches is not done here.
+
+mod calendar;
+mod policy;
+mod rules;
+mod schedule;
+
+pub use calendar::{
+    Calendar, CalendarFault, DATES_MAX, Exception, Holiday, LocalTime, NotALocalTime, PERIODS_PER_DAY_MAX, Period, Week,
+};
+pub use policy::{
+    Conditions, Counting, Metric, Policy, PolicyFault, Subject, TARGET_SECONDS_MAX, Target, Targets, Warning,
+};
+pub use rules::Rules;
+pub use schedule::{Rule, Schedule};
