@@ -58,8 +58,8 @@ pub struct ChannelMessage {
     pub kind: Option<MessageKind>,
     /// When it was written, by the channel's clock.
     pub at: Timestamp,
-    /// The public thread it is part of, as the channel calls it.
-    pub thread: Option<String>,
+    /// The public thread it is part of, if the channel tells.
+    pub thread: Option<ThreadName>,
     /// The message that it answers, as the channel calls it.
     pub answers: Option<String>,
     /// Where it can be read in public.
@@ -68,6 +68,15 @@ pub struct ChannelMessage {
     pub author: Option<String>,
     /// What came with it.
     pub attachments: Vec<NewAttachment>,
+}
+
+/// A public thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ThreadName {
+    /// As the channel calls it.
+    Named(String),
+    /// As it is known here.
+    Known(PublicRootId),
 }
 
 /// What became of a message.
@@ -413,8 +422,10 @@ impl Ingest {
         _message: MessageId,
     ) -> Result<PublicRootId, IngestError> {
         let named = |name: &str| self.ids.public_root(source.channel, name);
-        if let Some(thread) = &incoming.thread {
-            return Ok(named(thread));
+        match &incoming.thread {
+            Some(ThreadName::Named(name)) => return Ok(named(name)),
+            Some(ThreadName::Known(root)) => return Ok(*root),
+            None => {}
         }
         let Some(answered) = &incoming.answers else { return Ok(named(&incoming.id)) };
         let known = self.threads.root_of(self.ids.message(source.channel, answered))?;
