@@ -241,7 +241,11 @@ mod tests {
 
     #[test]
     fn broken_lines_are_named_and_the_rest_goes_on() {
-        let text = format!("{}\n{{\"id\":\n\n{{\"id\":[\"hush\"]}}\n{}\n", line("1", None, "ann", 1), line("2", None, "Brand", 1));
+        let text = format!(
+            "{}\n{{\"id\":\n\n{{\"id\":[\"hush\"]}}\n{}\n",
+            line("1", None, "ann", 1),
+            line("2", None, "Brand", 1)
+        );
         let file = File::parse(text.as_bytes());
         assert_eq!((file.lines, ids(&file)), (4, vec!["1"]));
         assert_eq!(file.rejected.iter().map(|rejected| rejected.line).collect::<Vec<_>>(), [2, 4, 5]);

@@ -105,6 +105,8 @@ kinds! {
         "Give the password that the account has now.";
     LAST_ADMIN CONFLICT "last-admin" "It is the last admin account"
         "Make another account admin first.";
+    IN_USE CONFLICT "in-use" "Something else needs it"
+        "The member that names a thing says which; change that one first.";
     SET_UP_ALREADY CONFLICT "set-up-already" "The workspace is set up already"
         "There is only one.";
     TOO_MANY CONFLICT "too-many" "There are as many as there may be"

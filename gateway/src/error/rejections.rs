@@ -69,6 +69,10 @@ impl From<workspace::Rejection> for Problem {
             R::NoScope => plain(&kinds::INVALID_VALUE).with("field", "scopes"),
             R::ExpiresInThePast => plain(&kinds::INVALID_VALUE).with("field", "expires_at"),
             R::TokenTaken(_) => plain(&kinds::EXISTS),
+            R::Calendar(_) => plain(&kinds::INVALID_VALUE).with("field", "calendar"),
+            R::Policy(_) => plain(&kinds::INVALID_VALUE).with("field", "policy"),
+            R::CalendarInUse(thing) => about(plain(&kinds::IN_USE), thing),
+            R::NotAnOrder => plain(&kinds::INVALID_VALUE).with("field", "order"),
             R::FilledByProgramsOnly(key) => plain(&kinds::FILLED_BY_PROGRAMS).with("key", key),
             R::NotA { key, kind } => plain(&kinds::INVALID_ATTRIBUTE_VALUE).with("key", key).with("kind", kind),
         }
@@ -86,6 +90,8 @@ fn about(problem: Problem, thing: &Thing) -> Problem {
         Thing::Attribute(key) => problem.with("attribute", key),
         Thing::Account(id) => problem.with("account", id),
         Thing::Token(id) => problem.with("token", id),
+        Thing::Calendar(id) => problem.with("calendar", id),
+        Thing::SlaPolicy(id) => problem.with("sla_policy", id),
     }
 }
 
