@@ -7,6 +7,7 @@ pub mod codec;
 pub mod conformance;
 pub mod cursor;
 pub mod observer;
+pub mod proofs;
 pub mod sealed;
 pub mod store;
 pub mod transact;
