@@ -2,6 +2,8 @@
 //! Leaves are opaque bytes here (`codec.rs` says what they hold); who asks, and over HTTP, is not known here.
 
 pub mod checkpoint;
+mod files;
+pub mod log;
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 pub mod note;
@@ -12,18 +14,10 @@ pub mod tree;
 pub mod witness;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
+pub use log::{Log, Standing};
 pub use note::{Note, SigningKey, VerifierKey};
 pub use tile::{Tile, Tiles};
 pub use tree::Hash;
-
-/// The facts of a partition as leaves, by whoever keeps them.
-pub trait LeafSource {
-    /// How many there are.
-    fn count(&self) -> Result<u64, ProofError>;
-
-    /// Gives each leaf from the index `from` on, which counts from 0, in order. An error of `each` ends it.
-    fn scan(&self, from: u64, each: &mut dyn FnMut(u64, &[u8]) -> Result<(), ProofError>) -> Result<(), ProofError>;
-}
 
 /// Why a tree, a proof or a signed text could not be read or made.
 #[derive(Debug, thiserror::Error)]

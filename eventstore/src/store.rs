@@ -130,8 +130,8 @@ pub mod limits {
     pub const STREAMS_PER_COMMIT_MAX: usize = 64;
     /// Facts in one commit.
     pub const FACTS_PER_COMMIT_MAX: usize = 1_000;
-    /// Bytes of one encoded fact.
-    pub const FACT_BYTES_MAX: usize = 64 * 1024;
+    /// Bytes of one encoded fact: entries of tiles state their length in two bytes.
+    pub const FACT_BYTES_MAX: usize = u16::MAX as usize;
     /// Bytes of one sealed content.
     pub const CONTENT_BYTES_MAX: usize = 128 * 1024;
     /// Bytes of all facts and contents of one commit.

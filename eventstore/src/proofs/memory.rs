@@ -1,8 +1,11 @@
 //! A tree held in memory: for tests, and as the plainest implementation of `Tiles`.
 
+use super::ProofError;
 use super::tile::Tiles;
 use super::tree::{Edge, Hash, leaf_hash};
-use super::{LeafSource, ProofError};
+use crate::observer::{Leaf, LeafSource};
+use crate::store::StoreError;
+use futures::future::{BoxFuture, FutureExt, ready};
 
 /// Leaves and all hashes of their tree.
 #[derive(Clone, Debug, Default)]
@@ -54,12 +57,10 @@ impl Tiles for Memory {
 }
 
 impl LeafSource for Memory {
-    fn count(&self) -> Result<u64, ProofError> {
-        Ok(self.leaves.len() as u64)
-    }
-
-    fn scan(&self, from: u64, each: &mut dyn FnMut(u64, &[u8]) -> Result<(), ProofError>) -> Result<(), ProofError> {
-        let first = usize::try_from(from).unwrap_or(usize::MAX);
-        (from..).zip(self.leaves.iter().skip(first)).try_for_each(|(index, leaf)| each(index, leaf))
+    fn leaves(&self, _partition: u16, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Leaf>, StoreError>> {
+        let skip = usize::try_from(after).unwrap_or(usize::MAX);
+        let found = (1..).zip(&self.leaves).skip(skip).take(limit);
+        let found = found.map(|(sequence, bytes)| Leaf { sequence, bytes: bytes.clone() }).collect();
+        ready(Ok(found)).boxed()
     }
 }

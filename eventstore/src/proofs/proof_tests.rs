@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sha2::Sha256;
 
 fn leaves(count: u64) -> Vec<Vec<u8>> {
-    (0..count).map(|index| index.to_le_bytes()[..(index % 8) as usize + 1].to_vec()).collect()
+    (0..count).map(|index| index.to_le_bytes()[..=(index % 8) as usize].to_vec()).collect()
 }
 
 fn oracle(leaves: &[Vec<u8>]) -> MemoryBackedTree<Sha256, Vec<u8>> {
