@@ -7,6 +7,7 @@ use super::calendar::{Calendar, Period};
 use crate::time::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -46,7 +47,8 @@ struct Span {
 }
 
 /// Which part of a calendar says whether a day is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "rule", content = "which")]
 pub enum Rule {
     /// The periods of an ordinary week.
     Week,

@@ -1,0 +1,98 @@
+//! Which rules were in force for a clock, whenever it ran: the past keeps its own.
+//!
+//! A clock is judged by the rules of the settings version under which it started. An edit that applies to open
+//! clocks changes these rules from its own instant on, for clocks that started under an earlier version.
+//! Whoever asks has taken in the workspace up to the version that they ask for.
+
+use super::rules::Rules;
+use crate::fact::{Event, Fact};
+use crate::time::Timestamp;
+use crate::workspace::WorkspaceEvent;
+use std::sync::Arc;
+
+/// The rules of service levels through time, from the facts of the workspace.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// For each version at which the rules changed: those rules, and what edits made of them for open clocks.
+    lines: Vec<Line>,
+    instant: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    version: u64,
+    /// From when on which rules hold for clocks that started under this version; the first from ever.
+    steps: Vec<(Timestamp, Arc<Rules>)>,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        let ever = (Timestamp::MIN, Arc::default());
+        Self { lines: vec![Line { version: 0, steps: vec![ever] }], instant: Timestamp::MIN }
+    }
+}
+
+impl Timeline {
+    /// Takes a fact of the workspace into account. Says from when on open clocks are judged anew, if they are.
+    pub fn take(&mut self, fact: &Fact) -> Option<Timestamp> {
+        let Event::Workspace(event) = &fact.event else { return None };
+        self.instant = instant_of(fact).max(self.instant);
+        let mut rules = (**self.latest()).clone();
+        if !rules.take(event) {
+            return None;
+        }
+        let applies = applies_to_open(event);
+        if applies {
+            for line in &mut self.lines {
+                let (_, last) = line.steps.last().expect("a line has its first step");
+                let mut edited = (**last).clone();
+                edited.take(event);
+                line.steps.push((self.instant, Arc::new(edited)));
+            }
+        }
+        self.lines.push(Line { version: fact.version, steps: vec![(Timestamp::MIN, Arc::new(rules))] });
+        applies.then_some(self.instant)
+    }
+
+    /// The rules of the latest version.
+    pub fn latest(&self) -> &Arc<Rules> {
+        let line = self.lines.last().expect("there is a line from the start");
+        &line.steps[0].1
+    }
+
+    /// How many edits apply, by an instant, to a clock that starts then under this version of the settings.
+    pub(super) fn edits_until(&self, version: u64, at: Timestamp) -> usize {
+        self.line(version).steps.partition_point(|(from, _)| *from <= at).max(1) - 1
+    }
+
+    /// The rules for a clock that started under this version of the settings, after so many edits.
+    pub(super) fn rules(&self, version: u64, edits: usize) -> &Arc<Rules> {
+        &self.line(version).steps[edits].1
+    }
+
+    /// From when on an edit beyond so many applies to a clock that started under this version of the settings.
+    pub(super) fn next_edit(&self, version: u64, edits: usize) -> Option<Timestamp> {
+        self.line(version).steps.get(edits + 1).map(|(from, _)| *from)
+    }
+
+    fn line(&self, version: u64) -> &Line {
+        let next = self.lines.partition_point(|line| line.version <= version);
+        &self.lines[next.max(1) - 1]
+    }
+}
+
+/// When a fact counts as having happened: as told, but not after it was recorded.
+pub(super) fn instant_of(fact: &Fact) -> Timestamp {
+    fact.occurred_at.min(fact.recorded_at)
+}
+
+fn applies_to_open(event: &WorkspaceEvent) -> bool {
+    matches!(
+        event,
+        WorkspaceEvent::CalendarSet { apply_to_open: true, .. }
+            | WorkspaceEvent::ChannelCalendarSet { apply_to_open: true, .. }
+            | WorkspaceEvent::SlaPolicySet { apply_to_open: true, .. }
+            | WorkspaceEvent::SlaPoliciesOrdered { apply_to_open: true, .. }
+            | WorkspaceEvent::SlaPolicyRemoved { apply_to_open: true, .. }
+    )
+}
