@@ -1,7 +1,11 @@
 //! What is recorded can be proved: every fact is a leaf of one Merkle tree, whose head is signed.
 //! Leaves are opaque bytes here (`codec.rs` says what they hold); who asks, and over HTTP, is not known here.
 
+mod against;
+pub mod bundle;
 pub mod checkpoint;
+pub mod directory;
+pub mod examine;
 mod files;
 pub mod log;
 #[cfg(any(test, feature = "test-util"))]
@@ -11,13 +15,16 @@ pub mod proof;
 pub mod receipt;
 pub mod tile;
 pub mod tree;
+pub mod verdict;
 pub mod witness;
 
+pub use against::Against;
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
 pub use log::{Log, Standing};
 pub use note::{Note, SigningKey, VerifierKey};
 pub use tile::{Tile, Tiles};
 pub use tree::Hash;
+pub use verdict::{Finding, Verdict};
 
 /// Why a tree, a proof or a signed text could not be read or made.
 #[derive(Debug, thiserror::Error)]

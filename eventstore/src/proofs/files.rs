@@ -47,7 +47,7 @@ impl HashFiles {
     }
 
     fn path(&self, level: u8) -> PathBuf {
-        self.directory.join(format!("hashes-{level}"))
+        path_of(&self.directory, level)
     }
 
     /// Appends a hash to a level; it is kept in memory until [`Self::write`].
@@ -85,6 +85,11 @@ impl HashFiles {
         }
         Ok(hashes)
     }
+}
+
+/// Where the hashes of a level lie.
+pub(super) fn path_of(directory: &Path, level: u8) -> PathBuf {
+    directory.join(format!("hashes-{level}"))
 }
 
 impl Level {

@@ -12,6 +12,10 @@ use crate::observer::{CommitObserver, LeafSource};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+/// The file with the signed head of the log.
+pub const CHECKPOINT: &str = "checkpoint";
+/// The file with the last checkpoint that witnesses cosigned, if there is one.
+pub const WITNESSED: &str = "checkpoint.witnessed";
 /// How many leaves are read at once to catch up.
 const LEAVES_READ_MAX: usize = 4_096;
 
@@ -53,7 +57,7 @@ impl Log {
         std::fs::create_dir_all(directory).map_err(ProofError::io(directory))?;
         let (edge, files) = open_tree(directory)?;
         let mut standing = Standing::CatchingUp;
-        let signed = match read_text(&directory.join("checkpoint"))? {
+        let signed = match read_text(&directory.join(CHECKPOINT))? {
             None => None,
             Some(text) => match SignedCheckpoint::open(&text, &key.verifier()) {
                 Ok(signed) => Some(signed),
@@ -71,6 +75,11 @@ impl Log {
     /// What to give to the store, so that every durable fact becomes a leaf at once.
     pub fn follower(self: &Arc<Self>) -> Follower {
         Follower(Arc::clone(self))
+    }
+
+    /// Which partition's facts it holds.
+    pub fn partition(&self) -> u16 {
+        self.partition
     }
 
     /// Whether the log is signed.
@@ -161,7 +170,7 @@ impl Log {
         }
         replace(&self.directory.join("head"), &head_text(size, root))?;
         let signed = Checkpoint::new(self.key.verifier().name(), size, root).sign(&self.key)?;
-        replace(&self.directory.join("checkpoint"), &signed.to_string())?;
+        replace(&self.directory.join(CHECKPOINT), &signed.to_string())?;
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = Some(signed.clone());
         Ok(signed)
     }
@@ -176,7 +185,7 @@ impl Log {
 
     /// The last checkpoint that a witness cosigned.
     pub fn witnessed(&self) -> Result<Option<SignedCheckpoint>, ProofError> {
-        let text = read_text(&self.directory.join("witnessed"))?;
+        let text = read_text(&self.directory.join(WITNESSED))?;
         text.map(|text| SignedCheckpoint::open(&text, &self.verifier())).transpose()
     }
 
@@ -188,7 +197,7 @@ impl Log {
     /// Keeps a checkpoint with the cosignatures that it carries.
     pub fn keep_witnessed(&self, signed: &SignedCheckpoint) -> Result<(), ProofError> {
         signed.note().verify(&self.verifier())?;
-        replace(&self.directory.join("witnessed"), &signed.to_string())
+        replace(&self.directory.join(WITNESSED), &signed.to_string())
     }
 
     /// Adds cosignatures to a checkpoint of this log; see [`SignedCheckpoint::add_cosignature`].
