@@ -109,24 +109,27 @@ impl Breach {
     }
 }
 
-/// Explains every clock of a conversation that something was promised for, up to `now`, from all of its facts.
+/// Explains every clock of a conversation that something was promised for, up to `now`, from all facts of the
+/// workspace and of the conversation, in the order of the log.
 ///
 /// `groups_at` tells the groups that a contact was in when a fact was decided.
 pub fn explain<'a>(
     facts: impl IntoIterator<Item = &'a Fact>,
-    timeline: &Timeline,
     groups_at: impl Fn(ContactId, &Fact) -> Vec<GroupId>,
     now: Timestamp,
 ) -> Vec<Explanation> {
-    let (mut clocks, mut explained) = (Clocks::default(), Vec::new());
+    let (mut timeline, mut clocks, mut explained) = (Timeline::default(), Clocks::default(), Vec::new());
     for fact in facts {
+        if let Some(at) = timeline.take(fact) {
+            clocks.judge_until(at, &timeline);
+        }
         let groups = clocks.contact().map_or_else(Vec::new, |contact| groups_at(contact, fact));
-        let ended = clocks.apply(fact, &Surroundings { timeline, groups: &groups });
-        explained.extend(ended.iter().filter_map(|ended| of_ended(ended, timeline, &clocks.subject()?)));
+        let ended = clocks.apply(fact, &Surroundings { timeline: &timeline, groups: &groups });
+        explained.extend(ended.iter().filter_map(|ended| of_ended(ended, &timeline, &clocks.subject()?)));
     }
-    clocks.judge_until(now, timeline);
+    clocks.judge_until(now, &timeline);
     let running = clocks.running().filter_map(|clock| {
-        of_clock(clock, clocks.standstills(), clock.judged_until.max(now), None, timeline, &clocks.subject()?)
+        of_clock(clock, clocks.standstills(), clock.judged_until.max(now), None, &timeline, &clocks.subject()?)
     });
     explained.extend(running);
     explained.sort_by_key(|it| it.started_at);

@@ -1,5 +1,6 @@
 //! Service levels: the table of clock rules line by line, and the clocks against a slow reference.
 
+mod oracle;
 mod table;
 
 use super::*;
@@ -57,29 +58,24 @@ impl Story {
         self.facts.push(Fact { position: Position { partition: 0, sequence }, stream, version, recorded_at: at, body });
         &self.facts[self.facts.len() - 1]
     }
-
-    fn conversation(&self) -> impl Iterator<Item = &Fact> {
-        self.facts.iter().filter(|fact| fact.stream.kind == StreamKind::Conversation)
-    }
 }
 
 /// What the clocks of a story say, judged up to an instant.
 struct Told {
     clocks: Clocks,
-    timeline: Timeline,
     ended: Vec<Ended>,
 }
 
 fn tell(story: &Story, groups: &[GroupId], now: Timestamp) -> Told {
-    let mut told = Told { clocks: Clocks::default(), timeline: Timeline::default(), ended: Vec::new() };
+    let (mut clocks, mut timeline, mut ended) = (Clocks::default(), Timeline::default(), Vec::new());
     for fact in &story.facts {
-        if let Some(at) = told.timeline.take(fact) {
-            told.clocks.judge_until(at, &told.timeline);
+        if let Some(at) = timeline.take(fact) {
+            clocks.judge_until(at, &timeline);
         }
-        told.ended.extend(told.clocks.apply(fact, &Surroundings { timeline: &told.timeline, groups }));
+        ended.extend(clocks.apply(fact, &Surroundings { timeline: &timeline, groups }));
     }
-    told.clocks.judge_until(now, &told.timeline);
-    told
+    clocks.judge_until(now, &timeline);
+    Told { clocks, ended }
 }
 
 fn started() -> ConversationEvent {

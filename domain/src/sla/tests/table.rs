@@ -335,8 +335,8 @@ fn time_does_not_go_back_within_a_conversation() {
 #[test]
 fn every_interval_is_explained_by_its_event() {
     let story = with([(0, message()), (10, pended()), (60, returned(ReturnCause::ByHand)), (70, answer())]);
-    let (told, pend) = (tell(&story, &[], minute(90)), story.facts[3].id);
-    let explained = explain(story.conversation(), &told.timeline, |_, _| Vec::new(), minute(90));
+    let pend = story.facts[3].id;
+    let explained = explain(&story.facts, |_, _| Vec::new(), minute(90));
     let intervals = |at: usize| {
         explained[at]
             .intervals
