@@ -7,6 +7,7 @@ pub mod content;
 pub mod conversation;
 pub mod decider;
 pub mod derive;
+pub mod erasure;
 pub mod fact;
 pub mod ids;
 pub mod installation;
