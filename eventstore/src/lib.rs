@@ -6,6 +6,7 @@ pub mod codec;
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
 pub mod cursor;
+pub mod erasure;
 pub mod observer;
 pub mod proofs;
 pub mod sealed;

@@ -1,6 +1,7 @@
 //! The vault: the keys of all contents, and the only place where a content is sealed or opened. Puncturing a
 //! content or a contact makes it unreadable for good; removing ciphertexts and telling the log is `erasure.rs`'s.
 
+pub mod attachment;
 mod cover;
 mod disk;
 mod error;

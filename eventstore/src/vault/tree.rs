@@ -207,7 +207,7 @@ impl Tree {
         }))
     }
 
-    /// Punctures within one page; answers whether anything of it was left.
+    /// Punctures within one page; answers whether the page changes, now or by an earlier span.
     fn puncture_page(
         &mut self,
         number: u32,
@@ -216,35 +216,30 @@ impl Tree {
         changed: &mut BTreeMap<u32, Cover>,
         pages: &dyn Pages,
     ) -> Result<bool, VaultError> {
-        let whole = leaves == (0..1 << PAGE_HEIGHT);
-        let above = shape.top.above(u64::from(number));
-        let again = changed.remove(&number);
-        let kept = again.is_some();
-        let page = if let Some((_, node)) = above {
+        let mut page = if let Some((_, node)) = shape.top.above(u64::from(number)) {
             let leaf = u64::from(number) << PAGE_HEIGHT;
             let root = descend(node.key.bytes(), self.kind, node.height + PAGE_HEIGHT, PAGE_HEIGHT, leaf);
             let page = Cover::whole(page_place(self.kind), Key::copied(&root));
             shape.top.puncture(u64::from(number), u64::from(number) + 1);
-            Some(page)
-        } else if again.is_some() {
-            again
+            page
+        } else if let Some(page) = changed.remove(&number) {
+            page
         } else if shape.pages.contains_key(&number) {
-            self.page(number, pages)?.map(|page| (*page).clone())
+            let page = self.page(number, pages)?.expect("it was just found");
+            if !page.holds_any(leaves.start, leaves.end) {
+                return Ok(false);
+            }
+            (*page).clone()
         } else {
-            None
+            return Ok(false);
         };
-        let Some(mut page) = page else { return Ok(false) };
-        let before = page.punctured();
         page.puncture(leaves.start, leaves.end);
-        if whole || page.is_empty() {
+        if page.is_empty() {
             shape.pages.remove(&number);
-            return Ok(true);
-        }
-        let more = page.punctured() > before;
-        if more || kept {
+        } else {
             changed.insert(number, page);
         }
-        Ok(more)
+        Ok(true)
     }
 
     /// Takes over what is durable now, and forgets every node that was derived before.

@@ -1,0 +1,72 @@
+//! How far all erasures of the log are completed, in a small file. Losing it costs a pass over the log; a log
+//! that was put back from a backup is told by the facts that the file names.
+
+use crate::cursor::Cursor;
+use crate::store::{EventStore, StoreError};
+use clew_domain::fact::Position;
+use clew_domain::ids::EventId;
+use serde::{Deserialize, Serialize};
+use std::io::{Error as IoError, Write};
+use std::path::Path;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    marks: Vec<(Position, EventId)>,
+    pub(super) installation_version: u64,
+}
+
+impl Checkpoint {
+    /// That everything up to `seen` is completed.
+    pub(super) async fn at(
+        seen: &Cursor,
+        installation_version: u64,
+        store: &dyn EventStore,
+    ) -> Result<Self, StoreError> {
+        let mut marks = Vec::new();
+        for partition in 0..seen.partitions() {
+            let position = seen.position(partition);
+            if let Some(fact) = id_at(store, position).await? {
+                marks.push((position, fact));
+            }
+        }
+        Ok(Self { marks, installation_version })
+    }
+
+    /// The file's, if there is one and it speaks of this log.
+    pub(super) async fn load(path: &Path, store: &dyn EventStore) -> Result<Option<Self>, StoreError> {
+        let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
+        let Some((sum, body)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+        if crc32fast::hash(body).to_le_bytes() != *sum {
+            return Ok(None);
+        }
+        let Ok(checkpoint) = rmp_serde::from_slice::<Self>(body) else { return Ok(None) };
+        for (position, expected) in &checkpoint.marks {
+            if position.partition >= store.partitions() || id_at(store, *position).await? != Some(*expected) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(checkpoint))
+    }
+
+    pub(super) fn save(&self, path: &Path) -> Result<(), IoError> {
+        let body = rmp_serde::to_vec(self).map_err(IoError::other)?;
+        let new = path.with_extension("new");
+        let mut file = std::fs::File::create(&new)?;
+        file.write_all(&crc32fast::hash(&body).to_le_bytes())?;
+        file.write_all(&body)?;
+        file.sync_data()?;
+        std::fs::rename(new, path)
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        let mut cursor = Cursor::default();
+        self.marks.iter().for_each(|(position, _)| cursor.advance(*position));
+        cursor
+    }
+}
+
+async fn id_at(store: &dyn EventStore, position: Position) -> Result<Option<EventId>, StoreError> {
+    let Some(before) = position.sequence.checked_sub(1) else { return Ok(None) };
+    let facts = store.read_all(Position { sequence: before, ..position }, 1).await?;
+    Ok(facts.first().filter(|fact| fact.position == position).map(|fact| fact.id))
+}
