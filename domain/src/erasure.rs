@@ -106,7 +106,8 @@ fn of_conversation(event: &ConversationEvent) -> (BroughtIn<'_>, Erasure) {
         | E::PriorityChanged { .. }
         | E::Locked { .. }
         | E::LockReleased { .. }
-        | E::LockTakenOver { .. } => neither(),
+        | E::LockTakenOver { .. }
+        | E::SlaBreached(_) => neither(),
     }
 }
 
@@ -166,7 +167,13 @@ fn of_workspace(event: &WorkspaceEvent) -> (BroughtIn<'_>, Erasure) {
         | E::ChannelRightSet { .. }
         | E::ChannelRightCleared { .. }
         | E::TokenIssued { .. }
-        | E::TokenRevoked { .. } => neither(),
+        | E::TokenRevoked { .. }
+        | E::CalendarSet { .. }
+        | E::CalendarRemoved { .. }
+        | E::ChannelCalendarSet { .. }
+        | E::SlaPolicySet { .. }
+        | E::SlaPoliciesOrdered { .. }
+        | E::SlaPolicyRemoved { .. } => neither(),
     }
 }
 
