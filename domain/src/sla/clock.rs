@@ -7,9 +7,10 @@ use super::schedule::Schedule;
 use super::timeline::Timeline;
 use crate::ids::{CalendarId, EventId, GroupId, SlaPolicyId};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A clock that runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     /// Since when it runs.
     pub started_at: Timestamp,
@@ -32,7 +33,7 @@ pub struct Clock {
 }
 
 /// What a clock measures the time of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Wait {
     /// The contact waits for an answer: the first of all, or not.
     Answer {
@@ -44,7 +45,7 @@ pub enum Wait {
 }
 
 /// What a clock is due by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     /// What is measured.
     pub metric: Metric,
@@ -57,7 +58,7 @@ pub struct Promise {
 }
 
 /// A stretch in which the conversation was pending or blocked, or both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standstill {
     /// Since when.
     pub from: Timestamp,

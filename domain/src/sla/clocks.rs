@@ -7,10 +7,10 @@ use crate::conversation::{Assignee, ConversationEvent, ReplyOrigin, Visibility};
 use crate::fact::{Event, Fact};
 use crate::ids::{ChannelId, ContactId, EventId, GroupId, TeamId, TopicId};
 use crate::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The clocks of one conversation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     /// Where it takes place; none before it began.
     place: Option<Place>,
@@ -28,7 +28,7 @@ pub struct Clocks {
     resolution: Option<Clock>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     contact: ContactId,
     channel: ChannelId,
@@ -193,6 +193,7 @@ impl Clocks {
                 self.topics.retain(|known| known != topic);
                 self.promise_anew(around);
             }
+            E::SlaBreached(breach) => self.judge_until(breach.due.plus_micros(1), around.timeline),
             E::Assigned { to: Assignee::Team(team), .. } => self.assign(Some(*team), fact, around),
             E::Unassigned { .. } => self.assign(None, fact, around),
             E::Assigned { to: Assignee::Agent(_), .. }
@@ -210,7 +211,6 @@ impl Clocks {
             | E::MessageLiked { .. }
             | E::MessageUnliked { .. }
             | E::PriorityChanged { .. }
-            | E::SlaBreached(_)
             | E::Locked { .. }
             | E::LockReleased { .. }
             | E::LockTakenOver { .. } => {}

@@ -8,15 +8,23 @@ use super::rules::Rules;
 use crate::fact::{Event, Fact};
 use crate::time::Timestamp;
 use crate::workspace::WorkspaceEvent;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The rules of service levels through time, from the facts of the workspace.
-#[derive(Clone, Debug)]
+/// The rules of service levels through time, from the facts of the workspace. Saved as the events that made them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<Taken>", into = "Vec<Taken>")]
 pub struct Timeline {
+    /// Every event that changed the rules.
+    taken: Vec<Taken>,
     /// For each version at which the rules changed: those rules, and what edits made of them for open clocks.
     lines: Vec<Line>,
     instant: Timestamp,
 }
+
+/// An event that changed the rules, the version that it made, and its instant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Taken(u64, Timestamp, WorkspaceEvent);
 
 #[derive(Clone, Debug)]
 struct Line {
@@ -28,7 +36,7 @@ struct Line {
 impl Default for Timeline {
     fn default() -> Self {
         let ever = (Timestamp::MIN, Arc::default());
-        Self { lines: vec![Line { version: 0, steps: vec![ever] }], instant: Timestamp::MIN }
+        Self { taken: Vec::new(), lines: vec![Line { version: 0, steps: vec![ever] }], instant: Timestamp::MIN }
     }
 }
 
@@ -36,22 +44,28 @@ impl Timeline {
     /// Takes a fact of the workspace into account. Says from when on open clocks are judged anew, if they are.
     pub fn take(&mut self, fact: &Fact) -> Option<Timestamp> {
         let Event::Workspace(event) = &fact.event else { return None };
-        self.instant = instant_of(fact).max(self.instant);
+        let at = instant_of(fact).max(self.instant);
+        self.take_event(fact.version, at, event)
+    }
+
+    fn take_event(&mut self, version: u64, at: Timestamp, event: &WorkspaceEvent) -> Option<Timestamp> {
         let mut rules = (**self.latest()).clone();
         if !rules.take(event) {
             return None;
         }
+        self.instant = at;
         let applies = applies_to_open(event);
         if applies {
             for line in &mut self.lines {
                 let (_, last) = line.steps.last().expect("a line has its first step");
                 let mut edited = (**last).clone();
                 edited.take(event);
-                line.steps.push((self.instant, Arc::new(edited)));
+                line.steps.push((at, Arc::new(edited)));
             }
         }
-        self.lines.push(Line { version: fact.version, steps: vec![(Timestamp::MIN, Arc::new(rules))] });
-        applies.then_some(self.instant)
+        self.lines.push(Line { version, steps: vec![(Timestamp::MIN, Arc::new(rules))] });
+        self.taken.push(Taken(version, at, event.clone()));
+        applies.then_some(at)
     }
 
     /// The rules of the latest version.
@@ -78,6 +92,22 @@ impl Timeline {
     fn line(&self, version: u64) -> &Line {
         let next = self.lines.partition_point(|line| line.version <= version);
         &self.lines[next.max(1) - 1]
+    }
+}
+
+impl From<Vec<Taken>> for Timeline {
+    fn from(taken: Vec<Taken>) -> Self {
+        let mut timeline = Self::default();
+        for Taken(version, at, event) in &taken {
+            timeline.take_event(*version, *at, event);
+        }
+        timeline
+    }
+}
+
+impl From<Timeline> for Vec<Taken> {
+    fn from(timeline: Timeline) -> Self {
+        timeline.taken
     }
 }
 

@@ -55,6 +55,7 @@ fn the_clocks_agree_with_a_reference_that_steps_second_by_second() {
         let (found, explained) = by_the_clocks(&history);
         assert_eq!(found, expected, "seed {}, history {number}: {history:#?}", seed.wrapping_add(number));
         check_explanations(&history, &explained, &found);
+        check_saving(&history);
         clocks += found.len();
         breaches += found.iter().filter(|it| it.breach.is_some()).count();
     }
@@ -112,4 +113,23 @@ fn check_explanations(history: &History, explained: &[Explanation], judged: &[Ju
         assert_eq!(used_up, overdue, "more counted than promised, if and only if it is overdue: {it:#?}");
         assert!(!overdue || it.breach.is_some(), "what is overdue is breached: {it:#?}");
     }
+}
+
+/// What is saved in the middle and read back goes on as if it had not been.
+fn check_saving(history: &History) {
+    let story = history.story();
+    let (mut clocks, mut timeline) = (Clocks::default(), Timeline::default());
+    for (at, fact) in story.facts.iter().enumerate() {
+        if at == story.facts.len() / 2 {
+            clocks = rmp_serde::from_slice(&rmp_serde::to_vec(&clocks).unwrap()).unwrap();
+            timeline = rmp_serde::from_slice(&rmp_serde::to_vec(&timeline).unwrap()).unwrap();
+        }
+        if let Some(edited) = timeline.take(fact) {
+            clocks.judge_until(edited, &timeline);
+        }
+        clocks.apply(fact, &Surroundings { timeline: &timeline, groups: &[] });
+    }
+    let now = history.at(history.end);
+    clocks.judge_until(now, &timeline);
+    assert_eq!(clocks, tell(&story, &[], now).clocks, "{history:#?}");
 }

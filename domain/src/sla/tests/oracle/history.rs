@@ -11,6 +11,8 @@ const CALENDARS: [CalendarId; 2] = [OFFICE, CalendarId(Uuid::from_u128(0x10))];
 const POLICIES: [SlaPolicyId; 2] = [POLICY, SlaPolicyId(Uuid::from_u128(0x51B))];
 /// How long the reference steps on behind the end to find what is still due, in seconds.
 const HORIZON: i64 = 36 * 3_600;
+/// Drawn as targets and as pauses, in seconds, so that things often happen exactly at a due instant.
+const MEETING: [i64; 3] = [600, 1_800, 3_600];
 
 /// Zones, and days around which their clocks change, if they do.
 const ZONES: [(&str, &[&str]); 6] = [
@@ -81,6 +83,10 @@ impl History {
             let step = draw.step();
             steps.push((at, lag, step));
             at += draw.pause();
+            if matches!(steps.last(), Some((_, _, Step::Message))) && draw.random.chance(25) {
+                at = steps[steps.len() - 1].0 + draw.random.pick(&MEETING);
+                steps.push((at, 0, draw.random.pick(&[Step::Reply { automatic: false }, Step::Resolve, Step::Pend])));
+            }
         }
         let end = end.max(at);
         Self { base, steps, end, horizon: end + HORIZON }
@@ -164,7 +170,8 @@ impl Draw<'_> {
     fn pause(&mut self) -> i64 {
         match self.random.below(10) {
             0 => 0,
-            1 | 2 => self.seconds(60),
+            1 => self.random.pick(&MEETING),
+            2 => self.seconds(60),
             3..=5 => 60 * self.seconds(60),
             6 | 7 => 900 * self.seconds(20),
             _ => self.seconds(6 * 3_600),
@@ -225,10 +232,11 @@ impl Draw<'_> {
         if self.random.chance(25) {
             return None;
         }
-        let seconds = match self.random.below(4) {
+        let seconds = match self.random.below(5) {
             0 => 1 + self.random.below(600),
-            1 => 60 * (1 + self.random.below(120)),
-            2 => 900 * (1 + self.random.below(16)),
+            1 => self.random.pick(&MEETING).unsigned_abs(),
+            2 => 60 * (1 + self.random.below(120)),
+            3 => 900 * (1 + self.random.below(16)),
             _ => 3_600 * (1 + self.random.below(24)),
         };
         let counting = if self.random.chance(75) { Counting::BusinessTime } else { Counting::CalendarTime };
@@ -261,6 +269,9 @@ impl Draw<'_> {
 
     /// Up to four periods, in order and apart, or touching.
     fn periods(&mut self) -> Vec<Period> {
+        if self.random.chance(25) {
+            return vec![Period { from: LocalTime::from_minutes(0).unwrap(), to: LocalTime::END }];
+        }
         let mut edges = BTreeSet::new();
         for _ in 0..2 * self.random.below(5) {
             let grid = self.random.pick(&[1, 15, 30, 60]);
