@@ -9,12 +9,13 @@ use crate::derive;
 use crate::ids::{AgentId, ChannelId, CommandId, ContactId, CorrelationId, EventId, RuleId, StreamId, StreamKind};
 use crate::installation::InstallationEvent;
 use crate::saved_reply::CollectionEvent;
+use crate::tagged::tagged;
 use crate::time::Timestamp;
 use crate::workspace::WorkspaceEvent;
 use serde::{Deserialize, Serialize};
 
 /// Who did it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Actor {
     /// An agent, in the UI or by a token of theirs.
@@ -28,6 +29,8 @@ pub enum Actor {
     /// What carries messages between a channel and us.
     Connector(ChannelId),
 }
+
+tagged!(Actor: kind, id { System } { Agent(AgentId), Contact(ContactId), Rule(RuleId), Connector(ChannelId) });
 
 /// What every command brings along: who gives it, when, and what led to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

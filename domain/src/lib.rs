@@ -15,5 +15,6 @@ pub mod name;
 pub mod plaintext;
 pub mod saved_reply;
 pub mod sla;
+mod tagged;
 pub mod time;
 pub mod workspace;

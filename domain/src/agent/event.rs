@@ -1,6 +1,7 @@
 //! What can happen to an agent at work. Accounts, roles and rights are the workspace's.
 
 use crate::ids::{AwayStatusId, SessionId};
+use crate::tagged::tagged;
 use serde::{Deserialize, Serialize};
 
 /// An event of an agent.
@@ -38,7 +39,7 @@ pub enum AgentEvent {
 }
 
 /// Whether an agent takes conversations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "status")]
 pub enum Availability {
@@ -50,6 +51,8 @@ pub enum Availability {
     /// Takes none, for a reason that the organisation defined.
     AwayFor(AwayStatusId),
 }
+
+tagged!(Availability: kind, status { Available, Away } { AwayFor(AwayStatusId) });
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

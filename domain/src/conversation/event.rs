@@ -6,6 +6,7 @@ use crate::ids::{
     RuleId, SlaPolicyId, TeamId, ThreadId, TopicId,
 };
 use crate::sla::Metric;
+use crate::tagged::tagged;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -334,7 +335,7 @@ impl MessageKind {
 }
 
 /// How a reply refers to what was written before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind", content = "message")]
 pub enum ReplyMode {
@@ -345,6 +346,8 @@ pub enum ReplyMode {
     /// Quoting one message.
     Quoting(MessageId),
 }
+
+tagged!(ReplyMode: kind, message { Plain } { To(MessageId), Quoting(MessageId) });
 
 /// Where a reply was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
