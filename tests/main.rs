@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! Clew as a whole: the real router over the real store in memory. `routes/` mirrors the addresses of the API.
+
+mod openapi;
+mod routes;
+mod support;

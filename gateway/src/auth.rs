@@ -7,6 +7,7 @@ pub mod permissions;
 pub mod rate;
 pub mod tokens;
 
+use crate::directory::Settings;
 use crate::error::{Kind, Problem, kinds};
 use crate::state::AppState;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -105,19 +106,25 @@ fn by_session(app: &AppState, agent: AgentId, session: SessionId) -> Identity {
     let settings = app.directory.settings();
     let record = app.directory.agent(agent);
     let open = record.sessions.get(&session).is_some_and(|since| !app.session_is_over(*since));
-    match settings.workspace.open_account(agent) {
-        Some(account) if open => Identity::Caller(Box::new(Caller {
-            agent,
-            credential: Credential::Session(session),
-            permissions: permissions::granted(&account.roles, None),
-            settings_version: settings.version,
-            workspace: Arc::clone(&settings.workspace),
-        })),
+    match Caller::signed_in(&settings, agent, session) {
+        Some(caller) if open => Identity::Caller(Box::new(caller)),
         _ => Identity::Refused(&kinds::SESSION_ENDED),
     }
 }
 
 impl Caller {
+    /// The holder of this session, which is open, if their account is, too.
+    pub fn signed_in(settings: &Settings, agent: AgentId, session: SessionId) -> Option<Self> {
+        let account = settings.workspace.open_account(agent)?;
+        Some(Self {
+            agent,
+            credential: Credential::Session(session),
+            permissions: permissions::granted(&account.roles, None),
+            settings_version: settings.version,
+            workspace: Arc::clone(&settings.workspace),
+        })
+    }
+
     /// The caller's roles.
     pub fn roles(&self) -> BTreeSet<Role> {
         self.workspace.open_account(self.agent).map(|account| account.roles.clone()).unwrap_or_default()

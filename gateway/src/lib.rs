@@ -1,6 +1,7 @@
 //! The `clew` program: HTTP API, live feed, command line and the agent's screen. What may happen is the domain's
 //! to say, how it is kept the store's, what is shown the projections'; here they are put together and served.
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -15,6 +16,8 @@ pub mod openapi;
 pub mod router;
 pub mod routes;
 pub mod state;
+pub mod sweep;
 pub mod transcript;
 pub mod ui;
 pub mod view;
+pub mod wire;

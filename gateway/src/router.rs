@@ -4,7 +4,9 @@
 use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
-use crate::routes::{docs, fallback, health, metrics, problems};
+use crate::routes::{
+    admin, agents, catalogs, channels, docs, fallback, health, me, metrics, problems, sessions, teams,
+};
 use crate::state::AppState;
 use crate::ui;
 use axum::middleware::from_fn_with_state;
@@ -40,9 +42,53 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(sessions::sign_in))
+        .routes(routes!(sessions::sign_out))
+        .routes(routes!(me::me))
+        .routes(routes!(me::set_availability))
+        .routes(routes!(me::set_preferences))
+        .routes(routes!(me::set_name))
+        .routes(routes!(me::set_password))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::show))
+        .routes(routes!(agents::set_availability))
+        .routes(routes!(teams::list))
+        .routes(routes!(channels::list))
+        .routes(routes!(catalogs::topics))
+        .routes(routes!(catalogs::groups))
+        .routes(routes!(catalogs::away_statuses))
+        .routes(routes!(catalogs::attributes))
+        .merge(admin())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+}
+
+fn admin() -> OpenApiRouter<AppState> {
+    use admin::catalogs::{away_statuses, groups, topics};
+    use admin::{accounts, attributes, channels, settings, teams, tokens};
+    OpenApiRouter::new()
+        .routes(routes!(settings::show, settings::replace))
+        .routes(routes!(accounts::list, accounts::open))
+        .routes(routes!(accounts::replace, accounts::close))
+        .routes(routes!(accounts::set_password))
+        .routes(routes!(accounts::set_right, accounts::clear_right))
+        .routes(routes!(tokens::list, tokens::issue))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(channels::list, channels::connect))
+        .routes(routes!(channels::replace, channels::disconnect))
+        .routes(routes!(channels::draw_secret))
+        .routes(routes!(teams::list, teams::create))
+        .routes(routes!(teams::rename, teams::close))
+        .routes(routes!(teams::add_member, teams::remove_member))
+        .routes(routes!(topics::list, topics::define))
+        .routes(routes!(topics::rename, topics::retire))
+        .routes(routes!(groups::list, groups::define))
+        .routes(routes!(groups::rename, groups::retire))
+        .routes(routes!(away_statuses::list, away_statuses::define))
+        .routes(routes!(away_statuses::rename, away_statuses::retire))
+        .routes(routes!(attributes::list))
+        .routes(routes!(attributes::define, attributes::retire))
 }
 
 /// Pages and files, which are no part of the API.

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::error::Problem;
 use crate::metrics::Metrics;
+use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::derive::DerivationKey;
 use clew_domain::fact::{Aggregate, CommandMeta};
 use clew_domain::ids::{AgentId, StreamId};
@@ -16,6 +17,9 @@ use clew_eventstore::cursor::Cursor;
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::EventStore;
 use clew_eventstore::transact::{Done, TransactError, transact};
+use clew_eventstore::vault::{OpenError, Vault};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -44,6 +48,8 @@ pub struct Parts {
     pub store: Arc<dyn EventStore>,
     /// Accounts, sessions and settings in force.
     pub directory: Directory,
+    /// The keys of contents.
+    pub vault: Arc<Vault>,
     /// Makes ids that derive from something personal.
     pub ids: DerivationKey,
     /// Signs session cookies.
@@ -87,9 +93,23 @@ impl AppState {
         self.directory.seen()
     }
 
+    /// Conversations that the agent owns and that are not resolved.
+    pub fn open_conversations(&self, _agent: AgentId) -> Result<u64, Problem> {
+        Ok(0)
+    }
+
     /// The views that can't do their work, and why.
     pub fn view_troubles(&self) -> Vec<(&'static str, Option<String>)> {
         Vec::new()
+    }
+
+    /// Whether browsers are to send the session cookie over https only: always, but where the server is reached over
+    /// plain http by its public address or on this machine.
+    pub fn cookies_are_secure(&self) -> bool {
+        match &self.config.public_url {
+            Some(url) => url.starts_with("https://"),
+            None => !self.config.listen.ip().is_loopback(),
+        }
     }
 
     /// Whether a session that began then is over by now.
@@ -113,5 +133,22 @@ impl AppState {
             self.directory.wait_for(position).await;
         }
         Ok(done)
+    }
+
+    /// Seals what a person wrote, to be stored in the commit of the fact that refers to it.
+    pub fn seal<T: Serialize>(&self, owner: ContactNumber, value: &T) -> Result<(SealedContent, ContentRef), Problem> {
+        let sealed = self.vault.seal_value(owner, value)?;
+        let reference = sealed.reference();
+        Ok((sealed, reference))
+    }
+
+    /// What a person wrote; none if it is erased.
+    pub async fn open<T: DeserializeOwned>(&self, content: ContentRef) -> Result<Option<T>, Problem> {
+        let Some(sealed) = self.store.read_content(content.id).await? else { return Ok(None) };
+        match self.vault.open_value(&sealed, &content.commitment) {
+            Ok(value) => Ok(Some(value)),
+            Err(OpenError::Erased(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -97,6 +97,8 @@ kinds! {
         "Names are compared without case.";
     INVALID_NAME UNPROCESSABLE_ENTITY "invalid-name" "The text can't be a name"
         "A name has 1 to 100 characters and no control characters.";
+    SHOWN_ONCE CONFLICT "shown-once" "It was shown before"
+        "Tokens and secrets are shown once. Revoke or replace it if the answer was lost.";
     LOGIN_TAKEN CONFLICT "login-taken" "Another account has this login"
         "Logins are compared without case.";
     INVALID_PASSWORD UNPROCESSABLE_ENTITY "invalid-password" "The text can't be a password"

@@ -6,6 +6,7 @@ use clew_domain::{agent, contact, conversation, saved_reply, workspace};
 use clew_eventstore::cursor::NotACursor;
 use clew_eventstore::store::StoreError;
 use clew_eventstore::transact::TransactError;
+use clew_eventstore::vault::{OpenError, VaultError};
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -19,6 +20,29 @@ impl From<StoreError> for Problem {
         };
         tracing::error!(%error, "the store did not do what was asked");
         Self::new(kind)
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        tracing::error!(%error, "the vault did not do what was asked");
+        match error {
+            VaultError::TooLarge { .. } => Self::new(&kinds::BODY_TOO_LARGE),
+            _ => Self::new(&kinds::STORE_UNAVAILABLE),
+        }
+    }
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Erased(_) => Self::new(&kinds::NOT_FOUND),
+            OpenError::Damaged(..) => {
+                tracing::error!(%error, "a content is damaged");
+                Self::new(&kinds::STORE_CORRUPT)
+            }
+            OpenError::Keys(error) => error.into(),
+        }
     }
 }
 

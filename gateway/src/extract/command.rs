@@ -35,6 +35,13 @@ impl FromRequestParts<AppState> for Command {
 }
 
 impl Command {
+    /// The same caller's next command, where one request leads to two.
+    #[must_use]
+    pub fn following(&self, purpose: &str) -> Self {
+        let id = clew_domain::derive::consequence(self.meta.id.0, purpose, Uuid::nil());
+        Self { caller: self.caller.clone(), meta: CommandMeta { id, ..self.meta.clone() } }
+    }
+
     /// A fresh id that a repetition of the command comes to again.
     pub fn fresh(&self, what: &str) -> Uuid {
         clew_domain::derive::consequence(self.meta.id.0, what, Uuid::nil()).0

@@ -3,7 +3,7 @@
 use crate::error::{Problem, kinds};
 use crate::state::AppState;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use clew_domain::fact::Position;
@@ -46,11 +46,13 @@ impl<T: IntoResponse> IntoResponse for AtPosition<T> {
 }
 
 /// Lets a read wait until the views have seen what its caller has, and tells how far it reaches.
-pub async fn wait_for_position(State(app): State<AppState>, request: Request, next: Next) -> Response {
+///
+/// The query parameter is taken out of the address, so that no handler has to know it.
+pub async fn wait_for_position(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     if request.method() != Method::GET {
         return next.run(request).await;
     }
-    match wanted(&request) {
+    match wanted(&mut request) {
         Err(problem) => return problem.into_response(),
         Ok(Some(cursor)) => {
             if tokio::time::timeout(WAIT_MAX, app.wait_for(&cursor)).await.is_err() {
@@ -66,12 +68,43 @@ pub async fn wait_for_position(State(app): State<AppState>, request: Request, ne
     response
 }
 
-fn wanted(request: &Request) -> Result<Option<Cursor>, Problem> {
-    let header = request.headers().get(MIN_POSITION).map(|value| value.to_str().unwrap_or("?"));
-    let query = request.uri().query().unwrap_or_default();
-    let parameter = query.split('&').find_map(|pair| pair.strip_prefix("min_position="));
+fn wanted(request: &mut Request) -> Result<Option<Cursor>, Problem> {
+    let parameter = take_parameter(request.uri_mut());
+    let header = request.headers().get(MIN_POSITION).map(|value| value.to_str().unwrap_or("?").to_owned());
     match header.or(parameter) {
         None => Ok(None),
         Some(text) => Ok(Some(text.parse()?)),
+    }
+}
+
+/// Takes `min_position` out of the address. A position holds nothing that would have to be escaped.
+fn take_parameter(uri: &mut Uri) -> Option<String> {
+    const NAME: &str = "min_position=";
+    let query = uri.query()?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(NAME))?.to_owned();
+    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with(NAME)).collect();
+    let separator = if rest.is_empty() { "" } else { "?" };
+    let target = format!("{}{separator}{}", uri.path(), rest.join("&"));
+    *uri = target.parse().expect("an address without one of its parameters is an address");
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameter_is_taken_out_and_the_others_stay() {
+        for (before, after) in [
+            ("/v1/me?min_position=p1", "/v1/me"),
+            ("/v1/agents?name=a&min_position=p1&x=%20", "/v1/agents?name=a&x=%20"),
+        ] {
+            let mut uri: Uri = before.parse().expect("an address");
+            assert_eq!(take_parameter(&mut uri).as_deref(), Some("p1"));
+            assert_eq!(uri.to_string(), after);
+        }
+        let mut uri: Uri = "/v1/me?a=b".parse().expect("an address");
+        assert_eq!(take_parameter(&mut uri), None);
+        assert_eq!(uri.to_string(), "/v1/me?a=b");
     }
 }
