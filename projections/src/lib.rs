@@ -1,1 +1,32 @@
-//! x
+//! Clew's read models: each a pure fold of the log into rows that answer one question. What may happen is the
+//! domain's to say; names and texts are looked up and opened by the gateway, and never stand in a row.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod action;
+pub mod agents;
+pub mod audit;
+pub mod contacts;
+pub mod conversation;
+mod engine;
+pub mod feed;
+mod generation;
+mod key;
+pub mod notifications;
+pub mod outbox;
+pub mod page;
+pub mod projection;
+pub mod queues;
+pub mod reader;
+pub mod registry;
+pub mod rows;
+mod runner;
+pub mod saved_replies;
+pub mod settings;
+pub mod status;
+pub mod table;
+pub mod thread;
+
+pub use projection::{FoldError, Projection};
+pub use reader::{QueryError, Reader};
+pub use registry::{Options, Projections};
+pub use status::{Behind, State, Status};

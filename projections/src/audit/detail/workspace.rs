@@ -1,0 +1,151 @@
+//! What the events of the workspace were done to and what they changed.
+
+use super::{Change, Detail, Object, Value, before_key, change, now, number, plain, renamed, word};
+use crate::projection::FoldError;
+use crate::rows::Rows;
+use clew_domain::workspace::{ChannelProfile, Role, Settings, WorkspaceEvent as W};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+// One arm an event: the length is the vocabulary's.
+#[allow(clippy::too_many_lines)]
+pub(super) fn of(rows: &mut Rows, event: &W) -> Result<Detail, FoldError> {
+    let (object, changes) = match event {
+        W::WorkspaceCreated { name } => (Object::Workspace, vec![renamed(rows, b'w', Uuid::nil(), name)?]),
+        W::SettingsChanged { settings } => (Object::Workspace, settings_changed(rows, settings)?),
+        W::ChannelConnected { channel, profile } | W::ChannelChanged { channel, profile } => {
+            (Object::Channel(*channel), profile_changed(rows, channel.0, profile)?)
+        }
+        W::ChannelDisconnected { channel } | W::ChannelSecretSet { channel, .. } => {
+            (Object::Channel(*channel), Vec::new())
+        }
+        W::TeamCreated { team, name } | W::TeamRenamed { team, name } => {
+            (Object::Team(*team), vec![renamed(rows, b't', team.0, name)?])
+        }
+        W::TeamClosed { team } => (Object::Team(*team), Vec::new()),
+        W::TeamMemberAdded { team, agent } => (Object::Team(*team), vec![now("member", Value::Agent(*agent))]),
+        W::TeamMemberRemoved { team, agent } => {
+            (Object::Team(*team), vec![change("member", Some(Value::Agent(*agent)), None)])
+        }
+        W::TopicDefined { topic, name } | W::TopicRenamed { topic, name } => {
+            (Object::Topic(*topic), vec![renamed(rows, b'p', topic.0, name)?])
+        }
+        W::TopicRetired { topic } => (Object::Topic(*topic), Vec::new()),
+        W::GroupDefined { group, name } | W::GroupRenamed { group, name } => {
+            (Object::Group(*group), vec![renamed(rows, b'g', group.0, name)?])
+        }
+        W::GroupRetired { group } => (Object::Group(*group), Vec::new()),
+        W::AttributeDefined { key, definition } => {
+            let changes = vec![
+                now("label", Value::Name(definition.label.clone())),
+                now("kind", word(definition.kind)),
+                now("system", Value::Flag(definition.system)),
+            ];
+            (Object::Attribute(key.clone()), changes)
+        }
+        W::AttributeRetired { key } => (Object::Attribute(key.clone()), Vec::new()),
+        W::AwayStatusDefined { status, name } | W::AwayStatusRenamed { status, name } => {
+            (Object::AwayStatus(*status), vec![renamed(rows, b's', status.0, name)?])
+        }
+        W::AwayStatusRetired { status } => (Object::AwayStatus(*status), Vec::new()),
+        W::CalendarSet { calendar, apply_to_open, .. } => {
+            (Object::Calendar(*calendar), vec![now("apply_to_open", Value::Flag(*apply_to_open))])
+        }
+        W::CalendarRemoved { calendar } => (Object::Calendar(*calendar), Vec::new()),
+        W::ChannelCalendarSet { channel, calendar, before, apply_to_open } => {
+            let chosen = change("calendar", before.map(Value::Calendar), calendar.map(Value::Calendar));
+            (Object::Channel(*channel), vec![chosen, now("apply_to_open", Value::Flag(*apply_to_open))])
+        }
+        W::SlaPolicySet { policy, apply_to_open, .. } | W::SlaPolicyRemoved { policy, apply_to_open } => {
+            (Object::SlaPolicy(*policy), vec![now("apply_to_open", Value::Flag(*apply_to_open))])
+        }
+        W::SlaPoliciesOrdered { order, apply_to_open } => {
+            let order = order.iter().map(|policy| now("order", Value::SlaPolicy(*policy)));
+            (Object::Workspace, order.chain([now("apply_to_open", Value::Flag(*apply_to_open))]).collect())
+        }
+        W::AccountOpened { agent, login, name, roles } => {
+            let changes = vec![
+                now("login", Value::Name(login.clone())),
+                renamed(rows, b'n', agent.0, name)?,
+                change("roles", None, Some(roles_value(roles))),
+            ];
+            (Object::Agent(*agent), changes)
+        }
+        W::AccountRenamed { agent, name } => (Object::Agent(*agent), vec![renamed(rows, b'n', agent.0, name)?]),
+        W::RolesChanged { agent, roles, before } => {
+            (Object::Agent(*agent), vec![change("roles", Some(roles_value(before)), Some(roles_value(roles)))])
+        }
+        W::PasswordSet { agent, .. } | W::AccountClosed { agent } => (Object::Agent(*agent), Vec::new()),
+        W::ChannelRightSet { agent, channel, right, before } => {
+            let changes =
+                vec![now("channel", Value::Channel(*channel)), change("right", before.map(word), Some(word(right)))];
+            (Object::Agent(*agent), changes)
+        }
+        W::ChannelRightCleared { agent, channel, before } => {
+            let changes = vec![now("channel", Value::Channel(*channel)), change("right", Some(word(before)), None)];
+            (Object::Agent(*agent), changes)
+        }
+        W::TokenIssued { token, agent, name, expires_at, .. } => {
+            let mut changes = vec![now("agent", Value::Agent(*agent)), now("name", Value::Name(name.clone()))];
+            changes.extend(expires_at.map(|at| now("expires_at", Value::At(at))));
+            (Object::Token(*token), changes)
+        }
+        W::TokenRevoked { token } => (Object::Token(*token), Vec::new()),
+    };
+    Ok(plain(object, changes))
+}
+
+fn roles_value(roles: &BTreeSet<Role>) -> Value {
+    let mut words = String::new();
+    for role in roles {
+        if let Value::Word(role) = word(role) {
+            words.push_str(if words.is_empty() { "" } else { " " });
+            words.push_str(&role);
+        }
+    }
+    Value::Word(words)
+}
+
+/// The fields that are not as they were before.
+fn differing(fields: impl IntoIterator<Item = (&'static str, Option<Value>, Option<Value>)>) -> Vec<Change> {
+    let differs = |(field, before, after): (&str, Option<Value>, Option<Value>)| {
+        (before != after).then(|| change(field, before, after))
+    };
+    fields.into_iter().filter_map(differs).collect()
+}
+
+fn settings_changed(rows: &mut Rows, settings: &Settings) -> Result<Vec<Change>, FoldError> {
+    let key = before_key(b'S', Uuid::nil());
+    let was = rows.take::<Settings>(&key)?.unwrap_or_default();
+    rows.put(&key, settings.clone());
+    let flag = |field, before, after| (field, Some(Value::Flag(before)), Some(Value::Flag(after)));
+    Ok(differing([
+        flag("agents_may_mask", was.agents_may_mask, settings.agents_may_mask),
+        flag("first_response_assigns", was.first_response_assigns, settings.first_response_assigns),
+        (
+            "conversations_per_agent_max",
+            Some(number(was.conversations_per_agent_max)),
+            Some(number(settings.conversations_per_agent_max)),
+        ),
+        ("lock_grace_s", Some(number(was.lock_grace_s)), Some(number(settings.lock_grace_s))),
+    ]))
+}
+
+fn profile_changed(rows: &mut Rows, id: Uuid, profile: &ChannelProfile) -> Result<Vec<Change>, FoldError> {
+    let key = before_key(b'h', id);
+    let was = rows.take::<ChannelProfile>(&key)?;
+    rows.put(&key, profile.clone());
+    let was = was.as_ref();
+    Ok(differing([
+        ("kind", was.map(|was| word(was.kind)), Some(word(profile.kind))),
+        ("name", was.map(|was| Value::Name(was.name.clone())), Some(Value::Name(profile.name.clone()))),
+        ("visibility", was.map(|was| word(was.visibility)), Some(word(profile.visibility))),
+        ("reopens", was.map(|was| Value::Flag(was.reopens)), Some(Value::Flag(profile.reopens))),
+        ("team", was.and_then(|was| was.team).map(Value::Team), profile.team.map(Value::Team)),
+        (
+            "reply_characters_max",
+            was.and_then(|was| was.reply_characters_max).map(number),
+            profile.reply_characters_max.map(number),
+        ),
+    ]))
+}

@@ -1,0 +1,123 @@
+//! The questions to the audit trail: pages in order of time, narrowed to what is asked for.
+
+use super::{AuditReader, Entry, PLACE_BYTES, Scope, entries_key, scope_key};
+use crate::action::Action;
+use crate::key::{self, ascending};
+use crate::page::{self, PAGE_ENTRIES_MAX, PAGE_SCANNED_MAX, Page};
+use crate::reader::{QueryError, View};
+use clew_domain::fact::Actor;
+use clew_domain::ids::{ContactId, ConversationId, StreamId};
+use clew_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a list is narrowed to; what is not given does not narrow it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The history of one stream, such as a conversation's.
+    pub stream: Option<StreamId>,
+    /// What concerns a contact: their own history and that of their conversations.
+    pub contact: Option<ContactId>,
+    /// Who did it.
+    pub actor: Option<Actor>,
+    /// What was done.
+    pub action: Option<Action>,
+    /// Recorded at this instant or later.
+    pub from: Option<Timestamp>,
+    /// Recorded before this instant.
+    pub to: Option<Timestamp>,
+}
+
+impl Filter {
+    /// The history of a conversation.
+    pub fn conversation(conversation: ConversationId) -> Self {
+        Self { stream: Some(conversation.into()), ..Self::default() }
+    }
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// What was recorded last first.
+    #[default]
+    Newest,
+    /// What was recorded first first.
+    Oldest,
+}
+
+impl AuditReader {
+    /// A page of entries.
+    pub fn page(
+        &self,
+        filter: &Filter,
+        order: Order,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Entry>, QueryError> {
+        let after = after.map(|text| page::from_text(text, PLACE_BYTES)).transpose()?;
+        let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
+        let list = narrowest(filter).map_or_else(entries_key, scope_key).done();
+        let (from, to) = bounds(&list, filter, order, after.as_deref());
+        self.read(|view| {
+            let mut page = Page::empty();
+            let entries = view.range(&from, to.as_deref(), order == Order::Newest);
+            for (scanned, found) in entries.enumerate() {
+                if page.items.len() == limit || scanned == PAGE_SCANNED_MAX {
+                    return Ok(page);
+                }
+                let (key, value) = found?;
+                let place = key.get(list.len()..).ok_or_else(|| view.damaged())?;
+                let entry = entry(view, place, &value)?;
+                page.next = Some(page::to_text(place));
+                if filter.matches(&entry) {
+                    page.items.push(entry);
+                }
+            }
+            page.next = None;
+            Ok(page)
+        })
+    }
+}
+
+/// The shortest of the lists that hold all that is asked for, as far as one can tell without looking.
+fn narrowest(filter: &Filter) -> Option<Scope> {
+    let stream = filter.stream.map(Scope::Stream);
+    let contact = filter.contact.map(Scope::Contact);
+    let actor = filter.actor.map(Scope::Actor);
+    stream.or(contact).or(actor).or(filter.action.map(Scope::Action))
+}
+
+fn bounds(list: &[u8], filter: &Filter, order: Order, after: Option<&[u8]>) -> (Vec<u8>, Option<Vec<u8>>) {
+    let at = |at: Timestamp| [list, &ascending(at).to_be_bytes()].concat();
+    let mut from = filter.from.map_or_else(|| list.to_vec(), at);
+    let mut to = filter.to.map(at).or_else(|| key::behind(list));
+    if let Some(after) = after {
+        let mut place = [list, after].concat();
+        match order {
+            Order::Newest => to = Some(to.map_or(place.clone(), |to| to.min(place))),
+            Order::Oldest => {
+                place.push(0);
+                from = from.max(place);
+            }
+        }
+    }
+    (from, to)
+}
+
+/// The lists by something hold places only; the entry stands in the list by time.
+fn entry(view: &View<'_>, place: &[u8], value: &[u8]) -> Result<Entry, QueryError> {
+    if value.is_empty() {
+        view.get(entries_key().bytes(place))?.ok_or_else(|| view.damaged())
+    } else {
+        view.decode(value)
+    }
+}
+
+impl Filter {
+    fn matches(&self, entry: &Entry) -> bool {
+        self.stream.is_none_or(|stream| entry.stream == stream)
+            && self.contact.is_none_or(|contact| entry.contact == Some(contact))
+            && self.actor.is_none_or(|actor| entry.actor == actor)
+            && self.action.is_none_or(|action| entry.action == action)
+    }
+}

@@ -1,0 +1,142 @@
+//! Where the rows of a projection lie on disk: `<dir>/<name>/<generation>/`, one sled database each, and the file
+//! `served` that names the one in use. Whatever is here can be thrown away and rebuilt from the log.
+
+use crate::projection::Spec;
+use crate::table::{Table, TableError};
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const SERVED: &str = "served";
+
+/// One set of rows: of which version, and the how-manieth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Generation {
+    pub(crate) version: u32,
+    pub(crate) number: u32,
+}
+
+impl Generation {
+    fn directory(self) -> String {
+        format!("v{}-g{}", self.version, self.number)
+    }
+
+    fn named(text: &str) -> Option<Self> {
+        let (version, number) = text.trim().strip_prefix('v')?.split_once("-g")?;
+        Some(Self { version: version.parse().ok()?, number: number.parse().ok()? })
+    }
+}
+
+/// The generations of one projection.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    dir: PathBuf,
+    cache_bytes: u64,
+}
+
+impl Home {
+    pub(crate) fn of(spec: Spec, dir: &Path, cache_bytes: u64) -> io::Result<Self> {
+        let dir = dir.join(spec.name);
+        fs::create_dir_all(&dir)?;
+        Ok(Self { dir, cache_bytes })
+    }
+
+    pub(crate) fn path(&self, generation: Generation) -> PathBuf {
+        self.dir.join(generation.directory())
+    }
+
+    /// The generation that is served, if one was chosen.
+    pub(crate) fn served(&self) -> io::Result<Option<Generation>> {
+        match fs::read_to_string(self.dir.join(SERVED)) {
+            Ok(text) => Ok(Generation::named(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes it the one that is served, from the next start on too.
+    pub(crate) fn serve(&self, generation: Generation) -> io::Result<()> {
+        let written = self.dir.join("served.new");
+        fs::write(&written, generation.directory())?;
+        fs::File::open(&written)?.sync_all()?;
+        fs::rename(written, self.dir.join(SERVED))?;
+        fs::File::open(&self.dir)?.sync_all()
+    }
+
+    /// All generations that are there, the newest last.
+    pub(crate) fn generations(&self) -> io::Result<Vec<Generation>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            found.extend(entry?.file_name().to_str().and_then(Generation::named));
+        }
+        found.sort_unstable_by_key(|it| it.number);
+        Ok(found)
+    }
+
+    /// A generation that is not there yet.
+    pub(crate) fn next(&self, version: u32) -> io::Result<Generation> {
+        let last = self.generations()?.last().map_or(0, |it| it.number);
+        Ok(Generation { version, number: last + 1 })
+    }
+
+    /// Opens the rows of a generation, empty ones if there are none.
+    pub(crate) fn open(&self, generation: Generation) -> Result<Table, TableError> {
+        let config = sled::Config::default()
+            .path(self.path(generation))
+            .cache_capacity(self.cache_bytes)
+            .flush_every_ms(Some(1_000));
+        // A damaged sled may panic instead of telling; that must not take the process with it.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let database = opened.map_err(|_| TableError("sled panicked while opening".into()))??;
+        let tree = database.open_tree("rows")?;
+        let table = Table::Sled(tree);
+        table.checkpoint()?;
+        Ok(table)
+    }
+
+    /// Opens what is served. What will not open is set aside, for somebody to look at, and an empty one begun.
+    pub(crate) fn open_served(&self, spec: Spec) -> Result<(Generation, Table), TableError> {
+        let io_error = |error: io::Error| TableError(error.to_string());
+        // Rows of another version are not what this fold goes on from.
+        let served = self.served().map_err(io_error)?.filter(|it| it.version == spec.version);
+        if let Some(generation) = served {
+            match self.open(generation) {
+                Ok(table) => return Ok((generation, table)),
+                Err(error) => {
+                    tracing::error!(projection = spec.name, %error, "rows set aside; they are rebuilt from the log");
+                    self.set_aside(generation).map_err(io_error)?;
+                }
+            }
+        }
+        let generation = self.next(spec.version).map_err(io_error)?;
+        let table = self.open(generation)?;
+        self.serve(generation).map_err(io_error)?;
+        Ok((generation, table))
+    }
+
+    fn set_aside(&self, generation: Generation) -> io::Result<()> {
+        let path = self.path(generation);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        match fs::rename(&path, self.dir.join(format!("set-aside-{}-{since}", generation.directory()))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Bytes on disk of a generation.
+    pub(crate) fn bytes(&self, generation: Generation) -> u64 {
+        bytes_under(&self.path(generation))
+    }
+}
+
+fn bytes_under(path: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_under(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}

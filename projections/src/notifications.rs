@@ -1,0 +1,142 @@
+//! What an agent is told of: that somebody else gave them a conversation.
+
+use crate::key::{Key, ascending};
+use crate::page::{self, PAGE_ENTRIES_MAX, Page};
+use crate::projection::{FoldError, Projection};
+use crate::reader::{QueryError, Reader, View};
+use crate::rows::Rows;
+use clew_domain::agent::AgentEvent;
+use clew_domain::conversation::{Assignee, AssignmentCause, ConversationEvent};
+use clew_domain::fact::{Actor, Event, Fact, Position};
+use clew_domain::ids::{AgentId, ConversationId};
+use clew_domain::time::Timestamp;
+use clew_eventstore::cursor::Cursor;
+use serde::{Deserialize, Serialize};
+
+/// The projection.
+pub struct Notifications;
+
+/// Answers what agents are told of; cheap to clone.
+pub type NotificationReader = Reader<Notifications>;
+
+/// Unread notifications counted at most: a larger number helps nobody.
+pub const UNREAD_COUNTED_MAX: usize = 1_000;
+
+/// A notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Where its fact stands.
+    pub position: Position,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The conversation that was given to the agent.
+    pub conversation: ConversationId,
+    /// Who gave it.
+    pub by: Actor,
+    /// How it came about.
+    pub cause: AssignmentCause,
+}
+
+/// A notification, and whether the agent has read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The notification.
+    pub notification: Notification,
+    /// Whether the agent has read it.
+    pub read: bool,
+}
+
+fn list_key(agent: AgentId) -> Key {
+    Key::of(b'N').id(agent.0)
+}
+
+/// Bytes of an entry's key beyond its list.
+const PLACE_BYTES: usize = 8 + 2 + 8;
+
+fn read_key(agent: AgentId) -> Key {
+    Key::of(b'R').id(agent.0)
+}
+
+impl Projection for Notifications {
+    const NAME: &'static str = "notifications";
+    const VERSION: u32 = 1;
+
+    fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
+        match &fact.event {
+            Event::Conversation(ConversationEvent::Assigned { to: Assignee::Agent(agent), cause })
+                if fact.actor != Actor::Agent(*agent) =>
+            {
+                let key = list_key(*agent).u64(!ascending(fact.recorded_at));
+                let key = key.u16(fact.position.partition).u64(!fact.position.sequence);
+                let notification = Notification {
+                    position: fact.position,
+                    at: fact.occurred_at,
+                    conversation: ConversationId(fact.stream.id),
+                    by: fact.actor,
+                    cause: *cause,
+                };
+                rows.put(&key, notification);
+            }
+            Event::Agent(AgentEvent::NotificationsRead { up_to }) => {
+                let key = read_key(AgentId(fact.stream.id));
+                let mut read = rows.take::<Cursor>(&key)?.unwrap_or_default();
+                for (partition, sequence) in (0..).zip(up_to) {
+                    read.advance(Position { partition, sequence: *sequence });
+                }
+                rows.put(&key, read);
+            }
+            Event::Conversation(_)
+            | Event::Contact(_)
+            | Event::Agent(_)
+            | Event::Workspace(_)
+            | Event::Collection(_)
+            | Event::Installation(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl NotificationReader {
+    /// A page of an agent's notifications, the newest first.
+    pub fn page(&self, agent: AgentId, after: Option<&str>, limit: usize) -> Result<Page<Told>, QueryError> {
+        let prefix = list_key(agent).done();
+        let from = match after {
+            None => prefix.clone(),
+            Some(after) => [&prefix[..], &page::from_text(after, PLACE_BYTES)?, &[0]].concat(),
+        };
+        let end = crate::key::behind(&prefix);
+        let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
+        self.read(|view| {
+            let read = read_up_to(view, agent)?;
+            let mut page = Page::empty();
+            for entry in view.range(&from, end.as_deref(), false) {
+                if page.items.len() == limit {
+                    return Ok(page);
+                }
+                let (key, value) = entry?;
+                let notification: Notification = view.decode(&value)?;
+                page.items.push(Told { notification, read: read.has_seen(notification.position) });
+                page.next = Some(page::to_text(&key[prefix.len()..]));
+            }
+            page.next = None;
+            Ok(page)
+        })
+    }
+
+    /// How many notifications the agent has not read, counted up to [`UNREAD_COUNTED_MAX`].
+    pub fn unread(&self, agent: AgentId) -> Result<u64, QueryError> {
+        self.read(|view| {
+            let read = read_up_to(view, agent)?;
+            let mut unread = 0;
+            for entry in view.prefix(list_key(agent), false).take(UNREAD_COUNTED_MAX) {
+                let notification: Notification = view.decode(&entry?.1)?;
+                unread += u64::from(!read.has_seen(notification.position));
+            }
+            Ok(unread)
+        })
+    }
+}
+
+fn read_up_to(view: &View<'_>, agent: AgentId) -> Result<Cursor, QueryError> {
+    Ok(view.get(read_key(agent))?.unwrap_or_default())
+}

@@ -1,0 +1,252 @@
+//! The questions to the queues: counts, and pages in order.
+
+use super::index::{self, Cell, Scope};
+use super::{QueueReader, Row, row_key};
+use crate::page::{self, PAGE_ENTRIES_MAX, PAGE_SCANNED_MAX, Page};
+use crate::reader::{QueryError, View};
+use crate::table::Range;
+use clew_domain::conversation::Queue;
+use clew_domain::ids::{AgentId, ChannelId, ConversationId, TeamId, TopicId};
+use serde::{Deserialize, Serialize};
+
+/// What a list is narrowed to; what is not given does not narrow it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// On one of these channels; none of them gives an empty list.
+    pub channels: Option<Vec<ChannelId>>,
+    /// Assigned to this team.
+    pub team: Option<TeamId>,
+    /// Owned by this agent, or by no agent.
+    pub owner: Option<Owner>,
+    /// With this topic.
+    pub topic: Option<TopicId>,
+}
+
+/// Whose conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// No agent's, whether a team has them or not.
+    Nobody,
+    /// This agent's.
+    Agent(AgentId),
+}
+
+impl Owner {
+    pub(super) fn agent(self) -> Option<AgentId> {
+        match self {
+            Self::Nobody => None,
+            Self::Agent(agent) => Some(agent),
+        }
+    }
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The most urgent first, among equals who has waited longest. Resolved ones are listed newest first instead.
+    #[default]
+    Priority,
+    /// What changed last first.
+    Newest,
+    /// What has not changed for longest first.
+    Oldest,
+}
+
+/// How many conversations there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All.
+    pub total: u64,
+    /// Those that no agent owns.
+    pub unassigned: u64,
+    /// Those that the asked-for agent owns.
+    pub mine: u64,
+}
+
+impl QueueReader {
+    /// The row of a conversation.
+    pub fn row(&self, conversation: ConversationId) -> Result<Option<Row>, QueryError> {
+        self.read(|view| view.get(row_key(conversation)))
+    }
+
+    /// The rows of these conversations; those that are not known are left out.
+    pub fn rows(&self, conversations: impl IntoIterator<Item = ConversationId>) -> Result<Vec<Row>, QueryError> {
+        self.read(|view| {
+            let rows = conversations.into_iter().filter_map(|id| view.get(row_key(id)).transpose());
+            rows.collect()
+        })
+    }
+
+    /// How many conversations of a queue match; exact.
+    pub fn count(&self, queue: Queue, filter: &Filter) -> Result<u64, QueryError> {
+        self.read(|view| count(view, queue, filter))
+    }
+
+    /// How many conversations of a queue match, how many of them no agent owns, how many `me` owns; exact.
+    pub fn counts(&self, queue: Queue, filter: &Filter, me: AgentId) -> Result<Counts, QueryError> {
+        self.read(|view| counts(view, queue, filter, me))
+    }
+
+    /// A page of a queue, and how many there are on all pages.
+    pub fn page(
+        &self,
+        queue: Queue,
+        filter: &Filter,
+        order: Order,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Page<Row>, u64), QueryError> {
+        let order = if queue == Queue::Resolved && order == Order::Priority { Order::Newest } else { order };
+        let after = after.map(|text| page::from_text(text, index::place_bytes(order))).transpose()?;
+        self.read(|view| {
+            let total = count(view, queue, filter)?;
+            let lists = Lists::narrowest(view, queue, filter, order)?;
+            Ok((lists.page(view, after.as_deref(), limit.clamp(1, PAGE_ENTRIES_MAX))?, total))
+        })
+    }
+}
+
+fn count(view: &View<'_>, queue: Queue, filter: &Filter) -> Result<u64, QueryError> {
+    let cell = Cell { channel: None, team: filter.team, owner: filter.owner, topic: filter.topic };
+    match &filter.channels {
+        None => view.count(cell.key(queue)),
+        Some(channels) => {
+            let of = |channel: &ChannelId| view.count(Cell { channel: Some(*channel), ..cell }.key(queue));
+            channels.iter().map(of).sum()
+        }
+    }
+}
+
+fn counts(view: &View<'_>, queue: Queue, filter: &Filter, me: AgentId) -> Result<Counts, QueryError> {
+    let owned_by = |owner: Owner| match filter.owner {
+        Some(asked) if asked != owner => Ok(0),
+        Some(_) | None => count(view, queue, &Filter { owner: Some(owner), ..filter.clone() }),
+    };
+    Ok(Counts {
+        total: count(view, queue, filter)?,
+        unassigned: owned_by(Owner::Nobody)?,
+        mine: owned_by(Owner::Agent(me))?,
+    })
+}
+
+/// The index lists to walk, and what is still to be checked of each conversation in them.
+struct Lists<'a> {
+    queue: Queue,
+    scopes: Vec<Scope>,
+    order: Order,
+    filter: &'a Filter,
+}
+
+impl<'a> Lists<'a> {
+    /// Of the things that the list is narrowed to, the one with the fewest conversations.
+    fn narrowest(view: &View<'_>, queue: Queue, filter: &'a Filter, order: Order) -> Result<Self, QueryError> {
+        let mut choices: Vec<(Filter, Vec<Scope>)> = Vec::new();
+        if let Some(channels) = &filter.channels {
+            let only = Filter { channels: filter.channels.clone(), ..Filter::default() };
+            let mut scopes: Vec<Scope> = channels.iter().copied().map(Scope::Channel).collect();
+            scopes.sort_unstable();
+            scopes.dedup();
+            choices.push((only, scopes));
+        }
+        if let Some(team) = filter.team {
+            choices.push((Filter { team: Some(team), ..Filter::default() }, vec![Scope::Team(team)]));
+        }
+        if let Some(owner) = filter.owner {
+            choices.push((Filter { owner: Some(owner), ..Filter::default() }, vec![Scope::Agent(owner.agent())]));
+        }
+        if let Some(topic) = filter.topic {
+            choices.push((Filter { topic: Some(topic), ..Filter::default() }, vec![Scope::Topic(topic)]));
+        }
+        let mut best = None;
+        for (alone, scopes) in choices {
+            let size = count(view, queue, &alone)?;
+            if best.as_ref().is_none_or(|(least, _)| size < *least) {
+                best = Some((size, scopes));
+            }
+        }
+        let scopes = best.map_or_else(|| vec![Scope::All], |(_, scopes)| scopes);
+        Ok(Self { queue, scopes, order, filter })
+    }
+
+    fn page(&self, view: &View<'_>, after: Option<&[u8]>, limit: usize) -> Result<Page<Row>, QueryError> {
+        let backwards = self.order == Order::Newest;
+        let mut walks = Vec::with_capacity(self.scopes.len());
+        for scope in &self.scopes {
+            let prefix = index::prefix(self.order, self.queue, *scope);
+            walks.push(Walk::begin(view, prefix.as_ref(), after, backwards)?);
+        }
+        let mut page = Page::empty();
+        let mut last = None;
+        for _ in 0..PAGE_SCANNED_MAX {
+            let heads = walks.iter().enumerate().filter_map(|(at, walk)| walk.head.as_ref().map(|head| (head, at)));
+            let next = if backwards { heads.max() } else { heads.min() };
+            let Some((_, at)) = next else { return Ok(page) };
+            if page.items.len() == limit {
+                page.next = last;
+                return Ok(page);
+            }
+            let place = walks[at].step(view)?;
+            let id = index::conversation_at(&place).ok_or_else(|| view.damaged())?;
+            let row: Row = view.get(row_key(id))?.ok_or_else(|| view.damaged())?;
+            last = Some(page::to_text(&place));
+            if self.matches(&row) {
+                page.items.push(row);
+            }
+        }
+        page.next = last;
+        Ok(page)
+    }
+
+    fn matches(&self, row: &Row) -> bool {
+        let Filter { channels, team, owner, topic } = self.filter;
+        channels.as_ref().is_none_or(|channels| channels.contains(&row.channel))
+            && team.is_none_or(|team| row.team == Some(team))
+            && owner.is_none_or(|owner| row.agent == owner.agent())
+            && topic.is_none_or(|topic| row.topics.contains(&topic))
+    }
+}
+
+/// A walk along one list.
+struct Walk {
+    entries: Range,
+    /// The place that comes next.
+    head: Option<Vec<u8>>,
+}
+
+impl Walk {
+    fn begin(view: &View<'_>, prefix: &[u8], after: Option<&[u8]>, backwards: bool) -> Result<Self, QueryError> {
+        let at = after.map(|after| [prefix, after].concat());
+        let end = crate::key::behind(prefix);
+        let entries = match (at, backwards) {
+            (None, _) => view.prefix(prefix, backwards),
+            (Some(at), true) => view.range(prefix, Some(&at), true),
+            (Some(mut at), false) => {
+                // The smallest key behind `at`.
+                at.push(0);
+                view.range(&at, end.as_deref(), false)
+            }
+        };
+        let mut walk = Self { entries, head: None };
+        walk.step_to_next(view)?;
+        Ok(walk)
+    }
+
+    /// The place that came next; the walk moves on behind it.
+    fn step(&mut self, view: &View<'_>) -> Result<Vec<u8>, QueryError> {
+        let place = self.head.take();
+        self.step_to_next(view)?;
+        Ok(place.expect("only a walk that has a head is stepped"))
+    }
+
+    fn step_to_next(&mut self, view: &View<'_>) -> Result<(), QueryError> {
+        self.head = match self.entries.next() {
+            None => None,
+            Some(entry) => {
+                let (key, _) = entry?;
+                Some(index::place_in(&key).ok_or_else(|| view.damaged())?.to_vec())
+            }
+        };
+        Ok(())
+    }
+}
