@@ -1,9 +1,9 @@
-//! The small shapes that many resources share in requests and answers: a reference by id and name, a list, a name.
-//! What conversations show is `view.rs`'s.
+//! The shapes that several resources share in requests and answers: references by id and name.
 
-use crate::view::AgentRef;
-use clew_domain::ids::AgentId;
-use clew_domain::workspace::WorkspaceState;
+use clew_domain::conversation::Visibility;
+use clew_domain::fact::Actor;
+use clew_domain::ids::{AgentId, ChannelId};
+use clew_domain::workspace::{ChannelKind, WorkspaceState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -37,12 +37,88 @@ macro_rules! ref_ids {
     )*};
 }
 
-ref_ids!(TeamId, TopicId, GroupId, AwayStatusId);
+ref_ids!(TeamId, TopicId, GroupId, AwayStatusId, ChannelId, RuleId, CollectionId);
 
-/// The agent by name; an account that was closed keeps its name.
-pub fn agent_ref(workspace: &WorkspaceState, agent: AgentId) -> AgentRef {
-    let name = workspace.accounts.get(&agent).map(|account| account.name.clone()).unwrap_or_default();
-    AgentRef { id: agent, name }
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AgentRef {
+    /// Their id.
+    pub id: AgentId,
+    /// How they are shown.
+    pub name: String,
+}
+
+impl AgentRef {
+    /// The agent as the workspace knows them; an account that was closed keeps its name.
+    pub fn of(workspace: &WorkspaceState, agent: AgentId) -> Self {
+        let name = workspace.accounts.get(&agent).map(|account| account.name.clone()).unwrap_or_default();
+        Self { id: agent, name }
+    }
+}
+
+/// A channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChannelRef {
+    /// Its id.
+    pub id: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// What kind of account it is.
+    pub kind: ChannelKind,
+    /// Whether what is written there can be read by anyone.
+    pub visibility: Visibility,
+}
+
+impl ChannelRef {
+    /// The channel as the workspace knows it, connected or not.
+    pub fn of(workspace: &WorkspaceState, channel: ChannelId) -> Option<Self> {
+        let profile = &workspace.channels.get(&channel)?.profile;
+        Some(Self { id: channel, name: profile.name.clone(), kind: profile.kind, visibility: profile.visibility })
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ActorRef {
+    /// What they are.
+    pub kind: ActorKind,
+    /// Their id; none for Clew itself.
+    pub id: Option<Uuid>,
+    /// How they are shown; none for Clew itself, for rules, and for contacts where names are not opened.
+    pub name: Option<String>,
+}
+
+/// What somebody who does something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// An agent.
+    Agent,
+    /// A contact.
+    Contact,
+    /// A rule.
+    Rule,
+    /// Clew itself, or its operator.
+    System,
+    /// A program that carries messages.
+    Connector,
+}
+
+impl ActorRef {
+    /// The actor; `contact_name` is asked for where it is a contact.
+    pub fn of(workspace: &WorkspaceState, actor: Actor, contact_name: Option<String>) -> Self {
+        let (kind, id, name) = match actor {
+            Actor::Agent(agent) => (ActorKind::Agent, Some(agent.0), Some(AgentRef::of(workspace, agent).name)),
+            Actor::Contact(contact) => (ActorKind::Contact, Some(contact.0), contact_name),
+            Actor::Rule(rule) => (ActorKind::Rule, Some(rule.0), None),
+            Actor::System => (ActorKind::System, None, None),
+            Actor::Connector(channel) => {
+                let name = ChannelRef::of(workspace, channel).map(|channel| channel.name);
+                (ActorKind::Connector, Some(channel.0), name)
+            }
+        };
+        Self { kind, id, name }
+    }
 }
 
 /// A list that is answered whole.

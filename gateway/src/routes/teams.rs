@@ -2,8 +2,7 @@
 
 use crate::auth::Caller;
 use crate::extract::{Json, Query};
-use crate::view::AgentRef;
-use crate::wire::{ByName, Items, agent_ref};
+use crate::wire::{AgentRef, ByName, Items};
 use clew_domain::ids::TeamId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -28,7 +27,7 @@ pub async fn list(caller: Caller, Query(wanted): Query<ByName>) -> Json<Items<Te
         .map(|(id, team)| Team {
             id: *id,
             name: team.name.clone(),
-            members: team.members.iter().map(|agent| agent_ref(workspace, *agent)).collect(),
+            members: team.members.iter().map(|agent| AgentRef::of(workspace, *agent)).collect(),
         })
         .collect();
     items.sort_by_key(|team| (team.name.to_lowercase(), team.id));

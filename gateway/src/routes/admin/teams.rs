@@ -3,8 +3,7 @@
 use super::{Admin, AdminCommand, Changed, Made, change, make};
 use crate::extract::{Json, Path, Receipt};
 use crate::state::AppState;
-use crate::view::AgentRef;
-use crate::wire::{Created, Items, Naming, agent_ref};
+use crate::wire::{AgentRef, Created, Items, Naming};
 use axum::extract::State;
 use clew_domain::ids::{AgentId, TeamId};
 use clew_domain::workspace::Command;
@@ -28,7 +27,7 @@ pub async fn list(Admin(caller): Admin) -> Json<Items<TeamSetup>> {
     let teams = workspace.teams.iter().map(|(id, team)| TeamSetup {
         id: *id,
         name: team.name.clone(),
-        members: team.members.iter().map(|agent| agent_ref(workspace, *agent)).collect(),
+        members: team.members.iter().map(|agent| AgentRef::of(workspace, *agent)).collect(),
         closed: team.closed,
     });
     Json(Items { items: teams.collect() })

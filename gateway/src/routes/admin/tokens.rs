@@ -5,8 +5,7 @@ use crate::auth::tokens;
 use crate::error::Problem;
 use crate::extract::{AtPosition, Json, Path, Receipt, position_of};
 use crate::state::AppState;
-use crate::view::AgentRef;
-use crate::wire::{Items, agent_ref};
+use crate::wire::{AgentRef, Items};
 use axum::extract::State;
 use axum::http::StatusCode;
 use clew_domain::ids::{AgentId, TokenId};
@@ -35,7 +34,7 @@ pub async fn list(Admin(caller): Admin) -> Json<Items<TokenSetup>> {
     let tokens = workspace.tokens.iter().map(|(id, token)| TokenSetup {
         id: *id,
         name: token.name.clone(),
-        account: agent_ref(workspace, token.agent),
+        account: AgentRef::of(workspace, token.agent),
         scopes: token.scopes.clone(),
         expires_at: token.expires_at,
         revoked: token.revoked,
