@@ -1,0 +1,89 @@
+// The files that go with a reply: chosen, pasted or dropped, uploaded at once, each with its progress.
+
+import { upload } from '../api.js';
+import { fill, h } from '../dom.js';
+import { icon } from '../icons.js';
+import { size, t } from '../i18n.js';
+import { problemText } from '../problems.js';
+
+const SIZE_BYTES_MAX = 20e6;
+
+/** @typedef {{file: File, part: number, id: string|null, problem: string, stop: AbortController}} Pending */
+
+/** @param {() => void} changed called when what can be sent changes */
+export function attachments(changed) {
+  /** @type {Pending[]} */
+  let items = [];
+  const element = h('ul', { class: 'uploads', hidden: true, 'aria-label': t('attachment.list') });
+  const input = h('input', { type: 'file', multiple: true, hidden: true, tabIndex: -1, 'aria-label': t('attachment.add'), onChange: () => (add(input.files), (input.value = '')) });
+
+  /** @param {FileList|null|undefined} files */
+  function add(files) {
+    for (const file of files ?? []) {
+      /** @type {Pending} */
+      const item = { file, part: 0, id: null, problem: '', stop: new AbortController() };
+      items.push(item);
+      if (file.size > SIZE_BYTES_MAX) item.problem = t('attachment.too-large', { size: size(SIZE_BYTES_MAX) });
+      else start(item);
+    }
+    draw();
+  }
+
+  /** @param {Pending} item */
+  async function start(item) {
+    item.problem = '';
+    try {
+      const { upload: id } = await upload(item.file, (part) => ((item.part = part), draw()), item.stop.signal);
+      item.id = id;
+    } catch (error) {
+      if (item.stop.signal.aborted) return;
+      item.problem = problemText(error);
+    }
+    draw();
+  }
+
+  /** @param {Pending} item */
+  function remove(item) {
+    item.stop.abort();
+    items = items.filter((i) => i !== item);
+    draw();
+  }
+
+  function draw() {
+    element.hidden = !items.length;
+    fill(
+      element,
+      items.map((item) =>
+        h(
+          'li',
+          { class: item.problem ? 'upload failed' : 'upload' },
+          icon('file'),
+          h('bdi', { class: 'upload-name' }, item.file.name),
+          item.problem
+            ? h('span', { role: 'alert' }, item.problem)
+            : item.id
+              ? h('small', { class: 'muted' }, size(item.file.size))
+              : h('progress', { max: '1', value: item.part, 'aria-label': t('attachment.uploading', { name: item.file.name }) }),
+          item.problem && item.file.size <= SIZE_BYTES_MAX && h('button', { type: 'button', class: 'link', onClick: () => start(item) }, t('retry')),
+          h('button', { type: 'button', class: 'icon-button', 'aria-label': t('remove-named', { name: item.file.name }), onClick: () => remove(item) }, icon('close')),
+        ),
+      ),
+    );
+    changed();
+  }
+
+  return {
+    element,
+    input,
+    add,
+    choose: () => input.click(),
+    /** Whether all of them are there. */
+    ready: () => items.every((i) => i.id),
+    ids: () => items.flatMap((i) => (i.id ? [i.id] : [])),
+    clear() {
+      for (const item of items) if (!item.id) item.stop.abort();
+      items = [];
+      draw();
+    },
+  };
+}

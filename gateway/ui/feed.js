@@ -1,0 +1,122 @@
+// Brings the live feed's events into the store, and reads afresh what a break may have hidden.
+
+import { feed } from './api.js';
+import { queues, reference, session } from './endpoints.js';
+import { desktopNotice } from './desktop.js';
+import { debounce } from './dom.js';
+import { currentFilters, isFiltered, patchRow, reloadList } from './queue.js';
+import { emit, state } from './store.js';
+import { reloadThread, thread } from './thread.js';
+
+/** How long a break may last before the banner says so. */
+const BANNER_AFTER_MS = 1500;
+
+/** Starts following; ends with the answer. @returns {() => void} */
+export function followFeed() {
+  let everLive = false;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  let banner;
+  return feed(
+    {
+      conversation: onConversation,
+      counts: onCounts,
+      notification: onNotification,
+      agent: onAgent,
+      settings: () => loadReference(),
+      presence: onPresence,
+      reset: refetchAll,
+    },
+    (connected) => {
+      clearTimeout(banner);
+      if (connected) {
+        const wasLost = state.connection === 'lost';
+        state.connection = 'live';
+        emit('connection');
+        if (wasLost || !everLive) everLive = true;
+        if (wasLost) refetchAll();
+      } else if (state.connection !== 'lost') {
+        banner = setTimeout(() => {
+          state.connection = 'lost';
+          emit('connection');
+        }, BANNER_AFTER_MS);
+      }
+    },
+  );
+}
+
+/** @param {{id: string, queue: string, version: number, kinds: string[], row: import('./types.js').Row|null}} change */
+function onConversation(change) {
+  patchRow(change.id, change.row);
+  if (thread.id === change.id && (thread.data?.version ?? 0) < change.version) reloadThreadSoon();
+  emit('conversation-changed', change);
+  if (isFiltered()) refreshCounts();
+}
+
+const reloadThreadSoon = debounce(() => reloadThread(), 30);
+
+/** @param {import('./types.js').Counts} counts */
+function onCounts(counts) {
+  if (isFiltered()) return refreshCounts();
+  state.counts = counts;
+  emit('counts');
+}
+
+/** Reads the counts under the filters in force. */
+export const refreshCounts = debounce(async () => {
+  try {
+    state.counts = await queues.counts(currentFilters());
+    emit('counts');
+  } catch {
+    // The next event asks again; a lost connection has its own banner.
+  }
+}, 150);
+
+/** @param {import('./types.js').Notice} notice */
+function onNotification(notice) {
+  if (notice?.position) state.notices.items = [notice, ...state.notices.items.filter((n) => n.position !== notice.position)];
+  state.notices.unread += 1;
+  emit('notices', notice);
+  desktopNotice(notice);
+}
+
+/** @param {{id: string, availability: import('./types.js').Availability}} change */
+function onAgent(change) {
+  const agent = state.reference.agents.find((a) => a.id === change.id);
+  if (agent) agent.availability = change.availability;
+  if (state.me?.agent.id === change.id) {
+    state.me.availability = change.availability;
+    emit('me');
+  }
+  emit('agents');
+}
+
+/** @param {{conversation: string, agents: {id: string, name: string, typing?: boolean}[]}} presence */
+function onPresence({ conversation, agents }) {
+  if (!conversation) return;
+  state.presence.set(conversation, (agents ?? []).map((a) => ({ ...a, typing: a.typing === true })));
+  emit('presence');
+}
+
+async function refetchAll() {
+  refreshCounts();
+  reloadList();
+  reloadThread();
+  await Promise.all([loadReference(), loadNotices()]);
+}
+
+/** Reads the lists that names and menus come from. */
+export async function loadReference() {
+  const names = ['channels', 'teams', 'topics', 'groups', 'away-statuses', 'attributes', 'agents'];
+  const lists = await Promise.all(names.map((name) => reference.list(name).catch(() => [])));
+  const [channels, teams, topics, groups, away, attributes, agents] = lists;
+  state.reference = { channels, teams, topics, groups, away, attributes, agents };
+  emit('reference');
+  emit('agents');
+}
+
+/** Reads the first page of notifications. */
+export async function loadNotices() {
+  const { items, unread, next } = await session.notifications();
+  state.notices = { items, unread, next };
+  emit('notices');
+}

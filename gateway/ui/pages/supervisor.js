@@ -1,0 +1,207 @@
+// For supervisors: the queues with many acts at once, the breaches by due time, and how the agents are doing, live.
+
+import { bulk, queues, reference } from '../endpoints.js';
+import { fill, h, randomId } from '../dom.js';
+import { icon } from '../icons.js';
+import { ago, exact, t, tSlug } from '../i18n.js';
+import { refreshCounts } from '../feed.js';
+import { problemText } from '../problems.js';
+import { list, openList, reloadList } from '../queue.js';
+import { address, go } from '../router.js';
+import { may, on, state } from '../store.js';
+import { assignees, availabilityName, target } from '../components/assign.js';
+import { availabilityDot, avatar } from '../components/chips.js';
+import { confirm, openDialog } from '../components/dialog.js';
+import { openMenu } from '../components/menu.js';
+import { openPicker } from '../components/picker.js';
+import { queueFilters } from '../components/queue-filters.js';
+import { queueList } from '../components/queue-list.js';
+import { tell } from '../components/toast.js';
+
+const QUEUES = /** @type {const} */ (['new', 'pending', 'resolved']);
+/** A bulk command is sent in parts, so that progress can be shown. */
+const PART = 50;
+
+/** @param {AbortSignal} signal */
+export function supervisorPage(signal) {
+  /** @type {Set<string>} */
+  const selection = new Set();
+  const figures = h('div', { class: 'figures' });
+  const tabs = h('nav', { class: 'queues', 'aria-label': t('queue.label') });
+  const bar = h('div', { class: 'bulk-bar' });
+  const agents = h('div', { class: 'table-box', tabIndex: 0, role: 'region', 'aria-label': t('supervisor.agents') });
+  const rows = queueList({ signal, openId: () => null, selection, onSelect: drawBar });
+  const element = h(
+    'div',
+    { class: 'sheet wide' },
+    h('h1', { tabIndex: -1 }, t('page.supervisor')),
+    figures,
+    h(
+      'div',
+      { class: 'two' },
+      h('section', { class: 'card flush bulk', 'aria-label': t('supervisor.conversations') }, tabs, queueFilters(signal, (filters) => go(address(['supervisor', list.queue], filters), true)), bar, rows.element),
+      h('section', { class: 'card flush' }, h('h2', { class: 'card-title' }, t('supervisor.agents')), agents),
+    ),
+  );
+
+  /** @param {import('../router.js').Route} route */
+  function update(route) {
+    const queue = QUEUES.find((q) => q === route.rest[0]) ?? 'new';
+    if (queue !== list.queue) selection.clear();
+    openList(queue, route.query);
+    refreshCounts();
+    drawTabs();
+    drawBar();
+    rows.redraw();
+  }
+
+  function drawTabs() {
+    fill(tabs, QUEUES.map((queue) => h('a', { class: 'queue-tab', href: address(['supervisor', queue], list.filters), 'aria-current': queue === list.queue ? 'page' : null }, h('span', null, t(`queue.${queue}`)), h('span', { class: 'queue-count' }, String(state.counts?.[queue].total ?? '')))));
+    const available = state.reference.agents.filter((a) => a.availability?.kind === 'available' && a.signed_in !== false).length;
+    const figure = (/** @type {number|undefined} */ value, /** @type {import('../i18n.js').Key} */ key) => h('div', { class: 'figure' }, h('strong', null, String(value ?? '–')), h('span', { class: 'muted' }, t(key)));
+    fill(figures, figure(state.counts?.new.total, 'supervisor.kpi-new'), figure(state.counts?.new.unassigned, 'supervisor.kpi-unassigned'), figure(available, 'supervisor.kpi-available'));
+  }
+
+  function drawBar() {
+    const n = selection.size;
+    fill(
+      bar,
+      h('span', { role: 'status' }, n ? t('supervisor.selected', { n }) : t('supervisor.hint')),
+      h('span', { class: 'spring' }),
+      h('button', { type: 'button', class: 'quiet', onClick: selectAll }, t('supervisor.select-all')),
+      n > 0 && h('button', { type: 'button', class: 'quiet', onClick: () => (selection.clear(), rows.redraw(), drawBar()) }, t('supervisor.clear')),
+      h('button', { type: 'button', disabled: !n || !may('act_in_bulk'), 'aria-haspopup': 'listbox', onClick: (/** @type {Event} */ e) => assign(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('user'), t('supervisor.assign')),
+      h('button', { type: 'button', disabled: !n || !may('act_in_bulk') || list.queue === 'resolved', 'aria-haspopup': 'menu', onClick: (/** @type {Event} */ e) => resolve(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('check'), t('supervisor.resolve')),
+    );
+  }
+
+  function selectAll() {
+    for (const row of list.rows) selection.add(row.id);
+    rows.redraw();
+    drawBar();
+  }
+
+  /** @param {HTMLElement} anchor */
+  function assign(anchor) {
+    openPicker(anchor, { label: t('assign.label'), placeholder: t('assign.search'), align: 'end', choices: assignees, pick: (choice) => run((ids, key) => bulk.assign(ids, target(choice.id), key)) });
+  }
+
+  /** @param {HTMLElement} anchor */
+  function resolve(anchor) {
+    const n = selection.size;
+    openMenu(
+      anchor,
+      t('state.resolve-why'),
+      /** @type {const} */ (['answered', 'no_reply_needed', 'spam']).map((reason) => ({
+        label: tSlug('reason', reason),
+        act: async () => {
+          if (await confirm({ title: t('supervisor.question', { n }), text: t('supervisor.question-text'), act: t('state.resolve'), danger: false })) run((ids, key) => bulk.resolve(ids, reason, key));
+        },
+      })),
+      { align: 'end' },
+    );
+  }
+
+  /** @param {(ids: string[], key: string) => Promise<{results: {conversation: string, outcome: string}[]}>} act */
+  async function run(act) {
+    const ids = [...selection];
+    const progress = h('progress', { max: String(ids.length), value: 0, class: 'wide', 'aria-label': t('loading') });
+    const told = h('p', { role: 'status' }, t('supervisor.progress', { done: 0, n: ids.length }));
+    /** @type {() => void} */
+    let close = () => {};
+    openDialog({ title: t('loading'), class: 'narrow', body: (end) => ((close = end), [progress, told]) });
+    let done = 0;
+    let refused = 0;
+    try {
+      for (let from = 0; from < ids.length; from += PART) {
+        const part = ids.slice(from, from + PART);
+        const { results } = await act(part, randomId());
+        for (const result of results) {
+          if (result.outcome === 'refused') refused++;
+          else selection.delete(result.conversation);
+        }
+        done = from + part.length;
+        progress.value = done;
+        told.textContent = t('supervisor.progress', { done, n: ids.length });
+      }
+      tell([t('supervisor.done', { n: done - refused }), refused ? t('supervisor.refused', { n: refused }) : ''].filter(Boolean).join(' · '), refused ? 'error' : 'info');
+    } catch (error) {
+      tell(problemText(error), 'error');
+    }
+    close();
+    reloadList();
+    refreshCounts();
+    rows.redraw();
+    drawBar();
+  }
+
+  function drawAgents() {
+    drawTabs();
+    const focused = document.activeElement instanceof HTMLElement && agents.contains(document.activeElement) ? document.activeElement.dataset.agent : '';
+    const head = /** @type {const} */ (['supervisor.agent', 'supervisor.state', 'supervisor.since', 'supervisor.load', 'supervisor.teams']);
+    const ordered = [...state.reference.agents].sort((a, b) => Number(b.availability?.kind === 'available') - Number(a.availability?.kind === 'available') || a.name.localeCompare(b.name));
+    fill(
+      agents,
+      h(
+        'table',
+        { class: 'table' },
+        h('thead', null, h('tr', null, head.map((key) => h('th', { scope: 'col' }, t(key))))),
+        h(
+          'tbody',
+          null,
+          ordered.map((a) =>
+            h(
+              'tr',
+              null,
+              h('th', { scope: 'row' }, h('span', { class: 'with-icon' }, avatar(a.name, 'small'), h('bdi', null, a.name))),
+              h(
+                'td',
+                null,
+                h('button', { type: 'button', class: 'quiet', 'data-agent': a.id, 'aria-haspopup': 'menu', 'aria-label': `${availabilityName(a.availability)}. ${t('supervisor.set', { name: a.name })}`, disabled: !may('see_everyone') || !may('act_in_bulk'), onClick: (/** @type {Event} */ e) => setState(/** @type {HTMLElement} */ (e.currentTarget), a) }, availabilityDot(a.availability), availabilityName(a.availability)),
+                a.signed_in === false && h('small', { class: 'muted block' }, t('supervisor.signed-out')),
+              ),
+              h('td', { title: a.since ? exact(a.since) : null }, a.since ? ago(a.since) : '—'),
+              h('td', { class: 'number' }, h('span', { class: 'load' }, String(a.open_conversations ?? '–'), h('meter', { min: '0', max: '10', value: String(a.open_conversations ?? 0), 'aria-hidden': 'true' }))),
+              h('td', { class: 'muted' }, (a.teams ?? []).map((x) => x.name).join(', ')),
+            ),
+          ),
+        ),
+      ),
+    );
+    if (focused) /** @type {HTMLElement|null} */ (agents.querySelector(`[data-agent="${CSS.escape(focused)}"]`))?.focus();
+  }
+
+  /** @param {HTMLElement} anchor @param {import('../types.js').Agent} agent */
+  function setState(anchor, agent) {
+    const set = async (/** @type {import('../types.js').Availability} */ availability) => {
+      try {
+        await reference.setAvailability(agent.id, availability);
+        agent.availability = availability;
+        drawAgents();
+      } catch (error) {
+        tell(problemText(error), 'error');
+      }
+    };
+    openMenu(anchor, t('supervisor.set', { name: agent.name }), [
+      { label: t('availability.available'), chosen: agent.availability.kind === 'available', dot: 'available', act: () => set({ kind: 'available' }) },
+      { label: t('availability.away'), chosen: agent.availability.kind === 'away', dot: 'away', act: () => set({ kind: 'away' }) },
+      ...state.reference.away.map((s) => ({ label: s.name, chosen: agent.availability.status === s.id, dot: 'away_for', act: () => set({ kind: 'away_for', status: s.id }) })),
+    ]);
+  }
+
+  /** Loads change with every assignment: they are read again, not guessed. */
+  const every = setInterval(async () => {
+    const items = await reference.list('agents').catch(() => null);
+    if (!items || signal.aborted) return;
+    state.reference.agents = items;
+    drawAgents();
+  }, 15000);
+  signal.addEventListener('abort', () => clearInterval(every));
+
+  drawAgents();
+  on('counts', drawTabs, signal);
+  on('list', drawBar, signal);
+  on('agents', drawAgents, signal);
+  queues.counts({}).then((counts) => ((state.counts = counts), drawTabs()), () => undefined);
+  return { element, update };
+}
