@@ -78,6 +78,10 @@ kinds! {
 
     PROJECTION_BEHIND SERVICE_UNAVAILABLE "projection-behind" "The view has not caught up with that position yet"
         "The command was done; read again after Retry-After.";
+    VIEW_DAMAGED INTERNAL_SERVER_ERROR "view-damaged" "A view of the log is damaged"
+        "The log is whole; an operator has to have the view rebuilt.";
+    ERASURE_PENDING SERVICE_UNAVAILABLE "erasure-pending" "The erasure is not carried out yet"
+        "The log holds it, and it is tried again until it is done.";
     STORE_BUSY SERVICE_UNAVAILABLE "store-busy" "The log takes no more at the moment"
         "Nothing was written. Retry-After says when to try again.";
     STORE_UNAVAILABLE SERVICE_UNAVAILABLE "store-unavailable" "The log can't be written or read"

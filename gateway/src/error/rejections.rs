@@ -4,9 +4,11 @@ use super::{Kind, Problem, kinds};
 use clew_domain::workspace::Thing;
 use clew_domain::{agent, contact, conversation, saved_reply, workspace};
 use clew_eventstore::cursor::NotACursor;
+use clew_eventstore::erasure::ErasureError;
 use clew_eventstore::store::StoreError;
 use clew_eventstore::transact::TransactError;
 use clew_eventstore::vault::{OpenError, VaultError};
+use clew_projections::QueryError;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -42,6 +44,30 @@ impl From<OpenError> for Problem {
                 Self::new(&kinds::STORE_CORRUPT)
             }
             OpenError::Keys(error) => error.into(),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::NotACursor(_) => Self::new(&kinds::INVALID_CURSOR).detail(error.to_string()),
+            QueryError::Table(_) | QueryError::Damaged { .. } => {
+                tracing::error!(%error, "a view can't be read");
+                Self::new(&kinds::VIEW_DAMAGED)
+            }
+        }
+    }
+}
+
+impl From<ErasureError> for Problem {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            ErasureError::Store(error) => error.into(),
+            ErasureError::Vault(_) | ErasureError::Stopped => {
+                tracing::error!(%error, "an erasure is not carried out yet");
+                Self::new(&kinds::ERASURE_PENDING)
+            }
         }
     }
 }
