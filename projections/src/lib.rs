@@ -10,6 +10,8 @@ pub mod conversation;
 mod engine;
 pub mod feed;
 mod generation;
+#[cfg(any(test, feature = "test-util"))]
+pub mod histories;
 mod key;
 pub mod notifications;
 pub mod outbox;
@@ -24,6 +26,8 @@ pub mod saved_replies;
 pub mod settings;
 pub mod status;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 
 pub use projection::{FoldError, Projection};
