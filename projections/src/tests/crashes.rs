@@ -80,8 +80,9 @@ fn a_sled_that_will_not_open_is_set_aside() {
     let home = Home::of(spec, dir.path(), 1 << 20).unwrap();
     let (generation, table) = home.open_served(spec).unwrap();
     drop(table);
-    let db = home.path(generation).join("conf");
-    std::fs::write(db, b"damaged").unwrap();
+    let file = home.path(generation).join("db");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
     let (_, table) = home.open_served(spec).unwrap();
     assert_eq!(rows(&table), vec![]);
     let names = std::fs::read_dir(dir.path().join(spec.name)).unwrap();
