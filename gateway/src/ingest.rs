@@ -1,7 +1,10 @@
 //! What a channel tells us, taken into the log: who wrote, which conversation it belongs to, what it says.
 //! Live traffic, `clew import` and the demo workspace all come through here; HTTP and signatures do not.
 
+pub mod check;
+
 use crate::attachments::{self, NewAttachment};
+use check::check;
 use clew_domain::contact::{self, Contact, ContactState};
 use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::conversation::{
@@ -21,7 +24,8 @@ use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::transact::{Done, Effect, TransactError, transact};
 use clew_eventstore::vault::{OpenError, Vault, VaultError};
-use clew_projections::thread::Threads;
+use clew_projections::{QueryError, Reader};
+use clew_projections::thread::Thread;
 use std::sync::Arc;
 
 /// Takes in what channels tell.
@@ -29,7 +33,7 @@ use std::sync::Arc;
 pub struct Ingest {
     store: Arc<dyn EventStore>,
     vault: Arc<Vault>,
-    threads: Threads,
+    threads: Reader<Thread>,
     ids: DerivationKey,
     redactor: Arc<Redactor>,
 }
@@ -125,7 +129,7 @@ pub enum IngestError {
     Vault(#[from] VaultError),
     /// A projection that ingest reads can't be read.
     #[error(transparent)]
-    Projection(#[from] clew_projections::QueryError),
+    Projection(#[from] QueryError),
 }
 
 /// A contact as ingest needs them.
@@ -145,7 +149,7 @@ struct Place {
 
 impl Ingest {
     /// Over this store, vault and threads view.
-    pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, threads: Threads) -> Self {
+    pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, threads: Reader<Thread>) -> Self {
         let ids = vault.derivation_key();
         Self { store, vault, threads, ids, redactor: Arc::new(Redactor::default()) }
     }
@@ -252,6 +256,11 @@ impl Ingest {
         let command = conversation::Command::ReportDelivery { reply, outcome };
         let done = self.act(conversation, &meta, &command, contents).await?;
         Ok(ingested(conversation, reply, &done, 0))
+    }
+
+    /// The public thread of the message that the channel calls `external`, if that is here.
+    pub fn root_of(&self, channel: ChannelId, external: &str) -> Result<Option<PublicRootId>, IngestError> {
+        Ok(self.threads.root_of(self.ids.message(channel, external))?)
     }
 
     /// Walks from the place that the threads view knows to the first conversation that takes the message.
@@ -508,52 +517,6 @@ pub fn usual_kind(profile: &ChannelProfile) -> MessageKind {
         (ChannelKind::Generic, Visibility::Public) => MessageKind::PublicPost,
         (ChannelKind::Generic, Visibility::Private) => MessageKind::PrivateMessage,
     }
-}
-
-/// The limits of what a channel may tell, in characters (Unicode scalar values).
-pub mod limits {
-    /// A message's text.
-    pub const TEXT_CHARS_MAX: usize = 20_000;
-    /// An identifier of the channel: of a message, a thread, a contact.
-    pub const EXTERNAL_ID_CHARS_MAX: usize = 512;
-    /// A display name.
-    pub const NAME_CHARS_MAX: usize = 256;
-    /// A link.
-    pub const LINK_CHARS_MAX: usize = 2_048;
-    /// Attachments of one message.
-    pub const ATTACHMENTS_MAX: usize = 10;
-}
-
-fn check(message: &ChannelMessage) -> Result<(), IngestError> {
-    use limits::{ATTACHMENTS_MAX, EXTERNAL_ID_CHARS_MAX, LINK_CHARS_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX};
-    let sized = |what: &str, text: &str, max: usize| {
-        let chars = text.chars().count();
-        if chars > max { Err(IngestError::Invalid(format!("{what} has {chars} characters; at most {max} are taken"))) } else { Ok(()) }
-    };
-    let filled = |what: &str, text: &str| {
-        if text.is_empty() { Err(IngestError::Invalid(format!("{what} is empty; give the channel's own"))) } else { Ok(()) }
-    };
-    filled("id", &message.id)?;
-    filled("contact.handle", &message.contact.handle)?;
-    sized("id", &message.id, EXTERNAL_ID_CHARS_MAX)?;
-    sized("contact.handle", &message.contact.handle, EXTERNAL_ID_CHARS_MAX)?;
-    sized("contact.name", message.contact.name.as_deref().unwrap_or_default(), NAME_CHARS_MAX)?;
-    sized("author", message.author.as_deref().unwrap_or_default(), NAME_CHARS_MAX)?;
-    sized("thread", message.thread.as_deref().unwrap_or_default(), EXTERNAL_ID_CHARS_MAX)?;
-    sized("answers", message.answers.as_deref().unwrap_or_default(), EXTERNAL_ID_CHARS_MAX)?;
-    sized("text", &message.text, TEXT_CHARS_MAX)?;
-    let link = message.link.as_deref().unwrap_or_default();
-    sized("link", link, LINK_CHARS_MAX)?;
-    if !(link.is_empty() || link.starts_with("https://") || link.starts_with("http://")) {
-        return Err(IngestError::Invalid("link must begin with https:// or http://".into()));
-    }
-    if message.attachments.len() > ATTACHMENTS_MAX {
-        return Err(IngestError::Invalid(format!("at most {ATTACHMENTS_MAX} attachments are taken with a message")));
-    }
-    if message.text.is_empty() && message.attachments.is_empty() {
-        return Err(IngestError::Invalid("text is empty and there is no attachment; give one of them".into()));
-    }
-    Ok(())
 }
 
 fn started(source: &Source, contact: &KnownContact, place: &Place, kind: MessageKind) -> Started {

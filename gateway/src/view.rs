@@ -1,63 +1,11 @@
-//! What the API shows of things that more than one resource speaks of. How they are filled is `reader.rs`'s.
+//! What the API shows of conversations and contacts. How it is filled is `reader.rs`'s.
 
+use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
 use clew_domain::conversation::{DeliveryFailure, Direction, MessageKind, Queue, ReplyMode, ResolveReason, Visibility};
-use clew_domain::ids::{
-    AgentId, AttachmentId, ChannelId, ContactId, ConversationId, GroupId, MessageId, NoteId, TeamId, TopicId,
-};
+use clew_domain::ids::{AttachmentId, ContactId, ConversationId, MessageId, NoteId};
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::ChannelKind;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
-
-/// An agent by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct AgentRef {
-    /// Which agent.
-    pub id: AgentId,
-    /// How they are shown.
-    pub name: String,
-}
-
-/// A team by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct TeamRef {
-    /// Which team.
-    pub id: TeamId,
-    /// Its name.
-    pub name: String,
-}
-
-/// A topic by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct TopicRef {
-    /// Which topic.
-    pub id: TopicId,
-    /// Its name.
-    pub name: String,
-}
-
-/// A group of contacts by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct GroupRef {
-    /// Which group.
-    pub id: GroupId,
-    /// Its name.
-    pub name: String,
-}
-
-/// A channel by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ChannelRef {
-    /// Which channel.
-    pub id: ChannelId,
-    /// Its name.
-    pub name: String,
-    /// What kind of account.
-    pub kind: ChannelKind,
-    /// Who can read what is written there.
-    pub visibility: Visibility,
-}
 
 /// A contact by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -74,40 +22,13 @@ pub struct ContactRef {
     pub blocked: bool,
 }
 
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ActorView {
-    /// What they are.
-    pub kind: ActorKind,
-    /// Which one; none for the system.
-    pub id: Option<Uuid>,
-    /// How they are shown; none for the system and for forgotten contacts.
-    pub name: Option<String>,
-}
-
-/// What somebody who did something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ActorKind {
-    /// An agent.
-    Agent,
-    /// A contact.
-    Contact,
-    /// A rule of the workspace.
-    Rule,
-    /// Clew itself, or its operator.
-    System,
-    /// What carries messages between a channel and us.
-    Connector,
-}
-
 /// Who owns a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Owner {
     /// The agent.
     pub agent: Option<AgentRef>,
     /// The team.
-    pub team: Option<TeamRef>,
+    pub team: Option<Ref>,
 }
 
 /// A conversation as a row of a list.
@@ -122,7 +43,7 @@ pub struct Row {
     /// On which channel.
     pub channel: ChannelRef,
     /// What it is about.
-    pub topics: Vec<TopicRef>,
+    pub topics: Vec<Ref>,
     /// Who owns it.
     pub assignee: Owner,
     /// Who has it open.
@@ -177,9 +98,9 @@ pub struct ConversationView {
     /// Who can read it.
     pub visibility: Visibility,
     /// What it is about.
-    pub topics: Vec<TopicRef>,
+    pub topics: Vec<Ref>,
     /// The groups that the contact is in.
-    pub groups: Vec<GroupRef>,
+    pub groups: Vec<Ref>,
     /// Who owns it.
     pub assignee: Owner,
     /// Who has it open.
@@ -263,7 +184,7 @@ pub struct MessageView {
     /// What kind of message.
     pub kind: MessageKind,
     /// Who wrote it.
-    pub sender: ActorView,
+    pub sender: ActorRef,
     /// When it was written, by the channel's clock.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -298,7 +219,7 @@ pub struct MessageView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MaskView {
     /// Who.
-    pub by: ActorView,
+    pub by: ActorRef,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -310,7 +231,7 @@ pub struct QuotedMessage {
     /// Which message.
     pub id: MessageId,
     /// Who wrote it.
-    pub sender: ActorView,
+    pub sender: ActorRef,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -367,7 +288,7 @@ pub struct NoteView {
     /// Which note.
     pub id: NoteId,
     /// Who wrote it.
-    pub author: ActorView,
+    pub author: ActorRef,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,

@@ -4,7 +4,7 @@ use super::{Acted, Answer, Open, Refusal, act, acted, carry_out, erase_what_it_s
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{AtPosition, Command, Json, Path, position_of};
-use crate::ingest::{limits, usual_kind};
+use crate::ingest::{check as limits, usual_kind};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -79,7 +79,7 @@ pub async fn send(
     let there = open(&app, &command.caller, conversation, ChannelRight::Contributor).await?;
     let (channel, profile) = outgoing_channel(&command.caller, &there, reply.channel)?;
     check_text(&reply, &profile)?;
-    let attachments = app.uploads.take(command.caller.agent, conversation, &reply.attachments)?;
+    let attachments = app.uploads.of_reply(command.caller.agent, conversation, &reply.attachments)?;
     let number = number_of(&app, there.started.contact).await?;
     let body = Message { text: reply.text.clone(), ..Message::default() };
     let sealed = app.vault.seal_value(number, &body)?;
