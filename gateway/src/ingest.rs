@@ -24,16 +24,19 @@ use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::transact::{Done, Effect, TransactError, transact};
 use clew_eventstore::vault::{OpenError, Vault, VaultError};
-use clew_projections::{QueryError, Reader};
-use clew_projections::thread::Thread;
+use clew_projections::{Projections, QueryError};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a message waits for the threads view when it answers one that is not known.
+const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 
 /// Takes in what channels tell.
 #[derive(Clone)]
 pub struct Ingest {
     store: Arc<dyn EventStore>,
     vault: Arc<Vault>,
-    threads: Reader<Thread>,
+    projections: Arc<Projections>,
     ids: DerivationKey,
     redactor: Arc<Redactor>,
 }
@@ -148,10 +151,10 @@ struct Place {
 }
 
 impl Ingest {
-    /// Over this store, vault and threads view.
-    pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, threads: Reader<Thread>) -> Self {
+    /// Over this store, vault and views.
+    pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, projections: Arc<Projections>) -> Self {
         let ids = vault.derivation_key();
-        Self { store, vault, threads, ids, redactor: Arc::new(Redactor::default()) }
+        Self { store, vault, projections, ids, redactor: Arc::new(Redactor::default()) }
     }
 
     /// Takes in a message of a contact.
@@ -163,8 +166,8 @@ impl Ingest {
             return self.refuse(source, &incoming, &contact, message).await;
         }
         let kind = incoming.kind.unwrap_or_else(|| usual_kind(&source.profile));
-        let place = self.place(source, &contact, &incoming, message, kind.visibility())?;
-        if let Some(known) = self.threads.conversation_of(message)? {
+        let place = self.place(source, &contact, &incoming, kind.visibility()).await?;
+        if let Some(known) = self.projections.threads().conversation_of(message)? {
             return Ok(duplicate(known, message, contact.appended));
         }
         let redacted = self.redactor.redact(&incoming.text);
@@ -200,8 +203,8 @@ impl Ingest {
         let message = self.ids.message(source.channel, &sent.id);
         let contact = self.contact(source, &sent).await?;
         let kind = sent.kind.unwrap_or_else(|| usual_kind(&source.profile));
-        let place = self.place(source, &contact, &sent, message, kind.visibility())?;
-        if let Some(known) = self.threads.conversation_of(message)? {
+        let place = self.place(source, &contact, &sent, kind.visibility()).await?;
+        if let Some(known) = self.projections.threads().conversation_of(message)? {
             return Ok(duplicate(known, message, contact.appended));
         }
         let (attachments, mut contents) = self.seal_attachments(&contact, message, &sent).await?;
@@ -260,7 +263,7 @@ impl Ingest {
 
     /// The public thread of the message that the channel calls `external`, if that is here.
     pub fn root_of(&self, channel: ChannelId, external: &str) -> Result<Option<PublicRootId>, IngestError> {
-        Ok(self.threads.root_of(self.ids.message(channel, external))?)
+        Ok(self.projections.threads().root_of(self.ids.message(channel, external))?)
     }
 
     /// Walks from the place that the threads view knows to the first conversation that takes the message.
@@ -300,7 +303,7 @@ impl Ingest {
         receive: &Receive,
     ) -> Result<Option<Ingested>, IngestError> {
         let Some(root) = place.root else { return Ok(None) };
-        let Some(blocked) = self.threads.blocked_in(root)? else { return Ok(None) };
+        let Some(blocked) = self.projections.threads().blocked_in(root)? else { return Ok(None) };
         match self.act(blocked, meta, &conversation::Command::Receive(receive.clone()), Vec::new()).await {
             Ok(done) if done.state.refused.contains(&receive.message.message) => {
                 Ok(Some(ingested(blocked, receive.message.message, &done, 0)))
@@ -406,39 +409,39 @@ impl Ingest {
 
     /// Where to begin to look. The hint is read before the message index, so that a view that moves on in between
     /// can't hide the conversation that holds the message already.
-    fn place(
+    async fn place(
         &self,
         source: &Source,
         contact: &KnownContact,
         incoming: &ChannelMessage,
-        message: MessageId,
         visibility: Visibility,
     ) -> Result<Place, IngestError> {
         let root = match visibility {
             Visibility::Private => None,
-            Visibility::Public => Some(self.root(source, incoming, message)?),
+            Visibility::Public => Some(self.root(source, incoming).await?),
         };
         let thread = derive::thread(source.channel, contact.id, root);
-        let number = self.threads.latest(thread)?.unwrap_or(1);
+        let number = self.projections.threads().latest(thread)?.unwrap_or(1);
         Ok(Place { thread, root, number })
     }
 
     /// The public thread of a message: as the channel tells, else that of the message it answers, else its own.
-    fn root(
-        &self,
-        source: &Source,
-        incoming: &ChannelMessage,
-        _message: MessageId,
-    ) -> Result<PublicRootId, IngestError> {
+    async fn root(&self, source: &Source, incoming: &ChannelMessage) -> Result<PublicRootId, IngestError> {
         let named = |name: &str| self.ids.public_root(source.channel, name);
-        match &incoming.thread {
-            Some(ThreadName::Named(name)) => return Ok(named(name)),
-            Some(ThreadName::Known(root)) => return Ok(*root),
-            None => {}
+        match (&incoming.thread, &incoming.answers) {
+            (Some(ThreadName::Named(name)), _) => Ok(named(name)),
+            (Some(ThreadName::Known(root)), _) => Ok(*root),
+            (None, None) => Ok(named(&incoming.id)),
+            (None, Some(answered)) => {
+                if let Some(root) = self.root_of(source.channel, answered)? {
+                    return Ok(root);
+                }
+                // What it answers may have come in a moment ago: the threads view may not have seen it yet. If the
+                // view stays behind, the channel's own word has to do.
+                let _ = self.projections.threads().wait_for(&self.store.head(), CATCH_UP_MAX).await;
+                Ok(self.root_of(source.channel, answered)?.unwrap_or_else(|| named(answered)))
+            }
         }
-        let Some(answered) = &incoming.answers else { return Ok(named(&incoming.id)) };
-        let known = self.threads.root_of(self.ids.message(source.channel, answered))?;
-        Ok(known.unwrap_or_else(|| named(answered)))
     }
 
     fn seal<T: serde::Serialize>(

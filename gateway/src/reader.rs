@@ -3,17 +3,21 @@
 
 use crate::error::{Problem, kinds};
 use crate::state::AppState;
-use crate::view::ContactRef;
+use crate::view::{ContactRef, LastMessage, Owner, Row};
 use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
 use clew_domain::content::ContentRef;
 use clew_domain::fact::Actor;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, GroupId, TeamId, TopicId};
-use clew_domain::plaintext::ContactIdentity;
+use clew_domain::plaintext::{self, ContactIdentity};
 use clew_domain::workspace::WorkspaceState;
 use clew_eventstore::vault::OpenError;
+use clew_projections::queues;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Characters of a preview at most.
+const PREVIEW_CHARS_MAX: usize = 140;
 
 /// Looks up names and opens texts for one answer.
 pub struct Reader<'a> {
@@ -69,15 +73,15 @@ impl<'a> Reader<'a> {
             return Ok(known.clone());
         }
         let row = self.app.projections.contacts().contact(id)?;
-        let identity = match row.as_ref().and_then(|row| row.identity) {
-            Some(content) => self.open::<ContactIdentity>(content).await?,
-            None => None,
+        let identity = match &row {
+            Some(row) if row.forgotten.is_none() => self.open::<ContactIdentity>(row.identity).await?,
+            Some(_) | None => None,
         };
         let contact = ContactRef {
             id,
             name: identity.as_ref().and_then(|identity| identity.name.clone()),
             handle: identity.map(|identity| identity.handle),
-            forgotten: row.as_ref().is_some_and(|row| row.forgotten),
+            forgotten: row.as_ref().is_some_and(|row| row.forgotten.is_some()),
             blocked: row.is_some_and(|row| row.blocked),
         };
         self.contacts.insert(id, contact.clone());
@@ -94,5 +98,52 @@ impl<'a> Reader<'a> {
             Actor::Agent(_) | Actor::Rule(_) | Actor::System | Actor::Connector(_) => None,
         };
         Ok(ActorRef::of(&self.workspace, actor, contact))
+    }
+
+    /// A conversation as a row of a list.
+    pub async fn row(&mut self, row: &queues::Row) -> Result<Row, Problem> {
+        let last_message = match &row.last_message {
+            Some(message) => Some(self.last_message(message).await?),
+            None => None,
+        };
+        Ok(Row {
+            id: row.id,
+            queue: row.queue,
+            contact: self.contact(row.contact).await?,
+            channel: self.channel(row.channel)?,
+            topics: row.topics.iter().map(|topic| self.topic(*topic)).collect(),
+            assignee: Owner {
+                agent: row.agent.map(|agent| self.agent(agent)),
+                team: row.team.map(|team| self.team(team)),
+            },
+            lock: row.lock.map(|agent| self.agent(agent)),
+            priority: row.priority,
+            waiting_since: row.waiting_since,
+            updated_at: row.updated_at,
+            last_message,
+            unanswered: row.unanswered,
+            version: row.version,
+        })
+    }
+
+    async fn last_message(&self, message: &queues::LastMessage) -> Result<LastMessage, Problem> {
+        let said: Option<plaintext::Message> = if message.masked { None } else { self.open(message.content).await? };
+        Ok(LastMessage {
+            id: message.id,
+            direction: message.direction,
+            kind: message.kind,
+            masked: said.is_none(),
+            preview: said.map(|said| preview(&said.text)),
+            at: message.at,
+        })
+    }
+}
+
+/// The beginning of a text, on one line.
+fn preview(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match one_line.char_indices().nth(PREVIEW_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &one_line[..end]),
+        None => one_line,
     }
 }

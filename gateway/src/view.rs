@@ -174,6 +174,16 @@ pub enum Entry {
     Note(NoteView),
 }
 
+impl Entry {
+    /// What entries are sorted by: when they were written, then how they came to us.
+    pub fn order(&self) -> (Timestamp, u64) {
+        match self {
+            Self::Message(message) => (message.at, message.version),
+            Self::Note(note) => (note.at, note.version),
+        }
+    }
+}
+
 /// A message, in or out.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MessageView {
@@ -218,11 +228,11 @@ pub struct MessageView {
 /// Who masked something and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MaskView {
-    /// Who.
-    pub by: ActorRef,
-    /// When.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
+    /// Who; none if it went with all that was known of its contact.
+    pub by: Option<ActorRef>,
+    /// When; none if it went with all that was known of its contact.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
 }
 
 /// A message that another refers to.
@@ -299,6 +309,8 @@ pub struct NoteView {
     pub text: Option<String>,
     /// The message that it stands at, if at one.
     pub on: Option<MessageId>,
+    /// The version of the conversation that it made.
+    pub version: u64,
     /// Who masked it and when.
     pub masked: Option<MaskView>,
 }

@@ -1,0 +1,307 @@
+//! Reading a conversation: what was said, by whom, and what the caller may do. Also as it was at an instant.
+
+use crate::auth::Caller;
+use crate::error::{Problem, kinds};
+use crate::extract::{Json, Path, Query};
+use crate::reader::Reader;
+use crate::state::AppState;
+use crate::view::{
+    AttachmentView, ConversationView, DeliveryState, DeliveryView, EarlierConversation, Entry, MaskView, May,
+    MessageView, NoteView, Owner, QuotedMessage, ReplyChannel,
+};
+use crate::wire::ChannelRef;
+use axum::extract::State;
+use clew_domain::conversation::{Direction, ReplyMode};
+use clew_domain::ids::{ContactId, ConversationId, MessageId};
+use clew_domain::plaintext;
+use clew_domain::time::Timestamp;
+use clew_domain::workspace::ChannelRight;
+use clew_projections::conversation::{self, ConversationReader, Header, Shown, ShownAttachment};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Other conversations of the contact that are listed at most.
+const EARLIER_MAX: usize = 20;
+
+/// When a conversation is looked at.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Moment {
+    /// Show what was there at this instant instead of what is there now. What was masked since stays masked.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+    /// What the answer must have seen; the header `Clew-Min-Position` does the same.
+    #[allow(dead_code, reason = "read by the layer that waits, named here so that it is not refused")]
+    min_position: Option<String>,
+}
+
+/// A conversation with its messages and notes.
+#[utoipa::path(get, path = "/v1/conversations/{conversation}", tag = "conversations",
+    params(("conversation" = ConversationId, Path), Moment), responses((status = 200, body = ConversationView)))]
+pub async fn read(
+    State(app): State<AppState>,
+    Path(conversation): Path<ConversationId>,
+    caller: Caller,
+    Query(moment): Query<Moment>,
+) -> Result<Json<ConversationView>, Problem> {
+    Ok(Json(show(&app, &caller, conversation, moment.at).await?))
+}
+
+/// The conversation as the caller may see it, now or as it was.
+pub(super) async fn show(
+    app: &AppState,
+    caller: &Caller,
+    id: ConversationId,
+    at: Option<Timestamp>,
+) -> Result<ConversationView, Problem> {
+    let shown = match at {
+        None => app.projections.conversations().show(id)?,
+        Some(at) => past(app, id, at).await?.show(id)?,
+    };
+    let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
+    caller.require_on(shown.header.started.channel, ChannelRight::Viewer)?;
+    Assembly { app, caller, reader: Reader::new(app, Arc::clone(&caller.workspace)), now: at.is_none() }
+        .conversation(shown)
+        .await
+}
+
+/// These messages of a conversation, and its version.
+pub(super) async fn messages(
+    app: &AppState,
+    caller: &Caller,
+    id: ConversationId,
+    wanted: &[MessageId],
+) -> Result<(Vec<MessageView>, u64), Problem> {
+    // From the log itself: the view may not have seen what was refused a moment ago.
+    let facts = app.store.read_stream(id.into(), 0).await?;
+    let shown = ConversationReader::of_facts(&facts).map_err(|_| Problem::new(&kinds::INTERNAL))?.show(id)?;
+    let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
+    let mut assembly =
+        Assembly { app, caller, reader: Reader::new(app, Arc::clone(&caller.workspace)), now: true };
+    let mut views = Vec::with_capacity(wanted.len());
+    for entry in &shown.entries {
+        if let conversation::Entry::Message(message) = entry
+            && wanted.contains(&message.id)
+        {
+            views.push(assembly.message(&shown, message).await?);
+        }
+    }
+    Ok((views, shown.header.version))
+}
+
+/// A reader of the conversation as its stream was at the instant.
+async fn past(app: &AppState, id: ConversationId, at: Timestamp) -> Result<ConversationReader, Problem> {
+    let facts = app.store.read_stream(id.into(), 0).await?;
+    let then = facts.iter().take_while(|fact| fact.recorded_at <= at);
+    let reader = ConversationReader::of_facts(then);
+    reader.map_err(|_| Problem::new(&kinds::STORE_CORRUPT))
+}
+
+struct Assembly<'a> {
+    app: &'a AppState,
+    caller: &'a Caller,
+    reader: Reader<'a>,
+    now: bool,
+}
+
+impl Assembly<'_> {
+    async fn conversation(mut self, shown: Shown) -> Result<ConversationView, Problem> {
+        let mut entries = Vec::with_capacity(shown.entries.len());
+        for entry in &shown.entries {
+            entries.push(match entry {
+                conversation::Entry::Message(message) => {
+                    Entry::Message(Box::new(self.message(&shown, message).await?))
+                }
+                conversation::Entry::Note(note) => Entry::Note(self.note(note).await?),
+            });
+        }
+        // What a channel brought late stands where it belongs.
+        entries.sort_by_key(Entry::order);
+        let header = &shown.header;
+        let contact = self.reader.contact(header.started.contact).await?;
+        let groups = self.app.projections.contacts().contact(header.started.contact)?;
+        let groups = groups.map(|contact| contact.groups).unwrap_or_default();
+        let channel = header.started.channel;
+        let may_work = self.caller.may_work(channel);
+        Ok(ConversationView {
+            id: header.id,
+            version: header.version,
+            queue: header.queue,
+            contact,
+            channel: self.reader.channel(channel)?,
+            visibility: header.started.visibility,
+            topics: header.topics.iter().map(|topic| self.reader.topic(*topic)).collect(),
+            groups: groups.iter().map(|group| self.reader.group(*group)).collect(),
+            assignee: Owner {
+                agent: header.agent.map(|agent| self.reader.agent(agent)),
+                team: header.team.map(|team| self.reader.team(team)),
+            },
+            lock: header.lock.map(|agent| self.reader.agent(agent)),
+            priority: header.priority,
+            blocked: header.blocked,
+            pended_until: header.pended_until,
+            resolve_reason: header.resolve_reason,
+            started_at: header.started_at,
+            previous: header.started.previous,
+            earlier: self.earlier(header)?,
+            entries,
+            may: May { work: may_work && self.now, mask: self.caller.may_mask(channel) && self.now },
+            reply_channels: if may_work { self.reply_channels(header) } else { Vec::new() },
+        })
+    }
+
+    pub(super) async fn message(
+        &mut self,
+        shown: &Shown,
+        message: &conversation::Message,
+    ) -> Result<MessageView, Problem> {
+        let said: Option<plaintext::Message> = match message.masked {
+            Some(_) => None,
+            None => self.reader.open(message.content).await?,
+        };
+        let receipt: Option<plaintext::Delivery> = match (message.masked, message.receipt) {
+            (None, Some(receipt)) => self.reader.open(receipt).await?,
+            (Some(_), _) | (None, None) => None,
+        };
+        let mut sender = self.reader.actor(message.sender).await?;
+        let link = said.as_ref().and_then(|said| said.link.clone());
+        if let Some(author) = said.as_ref().and_then(|said| said.author.clone()) {
+            sender.name = Some(author);
+        }
+        let refers_to = match message.mode {
+            ReplyMode::Plain => message.answers,
+            ReplyMode::To(to) | ReplyMode::Quoting(to) => Some(to),
+        };
+        let quoted = match refers_to {
+            Some(to) => self.quoted(shown, to).await?,
+            None => None,
+        };
+        let mut attachments = Vec::with_capacity(message.attachments.len());
+        for attachment in &message.attachments {
+            attachments.push(self.attachment(shown.header.id, message, attachment).await?);
+        }
+        Ok(MessageView {
+            id: message.id,
+            direction: message.direction,
+            kind: message.kind,
+            sender,
+            at: message.at,
+            recorded_at: message.recorded_at,
+            link: link.or_else(|| receipt.and_then(|receipt| receipt.link)),
+            masked: self.mask(message.masked, said.is_none()).await?,
+            text: said.map(|said| said.text),
+            liked: message.liked,
+            redacted: message.redacted,
+            mode: (message.direction == Direction::Out).then_some(message.mode),
+            answers: message.answers,
+            quoted,
+            attachments,
+            delivery: message.delivery.map(|delivery| {
+                let (state, cause) = match delivery.state {
+                    conversation::DeliveryState::Pending => (DeliveryState::Pending, None),
+                    conversation::DeliveryState::Accepted => (DeliveryState::Accepted, None),
+                    conversation::DeliveryState::Failed(cause) => (DeliveryState::Failed, Some(cause)),
+                };
+                DeliveryView { state, cause, at: delivery.at }
+            }),
+            version: message.version,
+        })
+    }
+
+    /// Who masked it. A content that is gone without a mask of its own went with its contact.
+    async fn mask(&mut self, masked: Option<conversation::Masked>, gone: bool) -> Result<Option<MaskView>, Problem> {
+        Ok(match masked {
+            Some(masked) => Some(MaskView { by: Some(self.reader.actor(masked.by).await?), at: Some(masked.at) }),
+            None if gone => Some(MaskView { by: None, at: None }),
+            None => None,
+        })
+    }
+
+    async fn quoted(&mut self, shown: &Shown, id: MessageId) -> Result<Option<QuotedMessage>, Problem> {
+        let found = shown.entries.iter().find_map(|entry| match entry {
+            conversation::Entry::Message(message) if message.id == id => Some(message),
+            conversation::Entry::Message(_) | conversation::Entry::Note(_) => None,
+        });
+        let Some(message) = found else { return Ok(None) };
+        let said: Option<plaintext::Message> = match message.masked {
+            Some(_) => None,
+            None => self.reader.open(message.content).await?,
+        };
+        let sender = self.reader.actor(message.sender).await?;
+        let masked = said.is_none();
+        Ok(Some(QuotedMessage { id, sender, at: message.at, text: said.map(|said| said.text), masked }))
+    }
+
+    async fn attachment(
+        &self,
+        conversation: ConversationId,
+        message: &conversation::Message,
+        attachment: &ShownAttachment,
+    ) -> Result<AttachmentView, Problem> {
+        let label: Option<plaintext::AttachmentLabel> = match attachment.masked {
+            Some(_) => None,
+            None => self.reader.open(attachment.label).await?,
+        };
+        let id = attachment.id;
+        let address = || format!("/v1/conversations/{conversation}/messages/{}/attachments/{id}", message.id);
+        Ok(AttachmentView {
+            id,
+            masked: label.is_none(),
+            url: label.is_some().then(address),
+            size_bytes: label.as_ref().map(|label| label.size_bytes),
+            media_type: label.as_ref().map(|label| label.media_type.clone()),
+            name: label.map(|label| label.name),
+        })
+    }
+
+    async fn note(&mut self, note: &conversation::Note) -> Result<NoteView, Problem> {
+        let said: Option<plaintext::Note> = match note.masked {
+            Some(_) => None,
+            None => self.reader.open(note.content).await?,
+        };
+        Ok(NoteView {
+            id: note.id,
+            author: self.reader.actor(note.author).await?,
+            at: note.at,
+            edited_at: note.edited.map(|(at, _)| at),
+            masked: self.mask(note.masked, said.is_none()).await?,
+            text: said.map(|said| said.text),
+            on: note.on,
+            version: note.version,
+        })
+    }
+
+    /// The contact's other conversations that the caller may see.
+    fn earlier(&self, header: &Header) -> Result<Vec<EarlierConversation>, Problem> {
+        let contact: ContactId = header.started.contact;
+        let ids = self.app.projections.contacts().conversations(contact, EARLIER_MAX + 1)?;
+        let rows = self.app.projections.queues().rows(ids.into_iter().filter(|id| *id != header.id))?;
+        let seen = rows.into_iter().filter(|row| self.caller.may_read(row.channel)).take(EARLIER_MAX);
+        seen.map(|row| {
+            let channel = self.reader.channel(row.channel)?;
+            Ok(EarlierConversation { id: row.id, queue: row.queue, channel, started_at: row.started_at })
+        })
+        .collect()
+    }
+
+    /// The conversation's own account first, then others of its kind that the caller works.
+    fn reply_channels(&self, header: &Header) -> Vec<ReplyChannel> {
+        let workspace = &self.caller.workspace;
+        let own = header.started.channel;
+        let kind = workspace.channels.get(&own).map(|channel| channel.profile.kind);
+        let connected = workspace.channels.iter().filter(|(id, channel)| {
+            !channel.disconnected && Some(channel.profile.kind) == kind && self.caller.may_work(**id)
+        });
+        let mut channels: Vec<ReplyChannel> = connected
+            .filter_map(|(id, channel)| {
+                Some(ReplyChannel {
+                    channel: ChannelRef::of(workspace, *id)?,
+                    active: *id == own,
+                    reply_characters_max: channel.profile.reply_characters_max,
+                })
+            })
+            .collect();
+        channels.sort_by_key(|channel| !channel.active);
+        channels
+    }
+}

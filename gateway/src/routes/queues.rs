@@ -1,0 +1,169 @@
+//! `/v1/queues`: what there is to do.
+
+use crate::auth::Caller;
+use crate::error::{Problem, kinds};
+use crate::extract::{Json, Path, Query};
+use crate::reader::Reader;
+use crate::state::AppState;
+use crate::view::Row;
+use axum::extract::State;
+use clew_domain::conversation::Queue;
+use clew_domain::ids::{AgentId, ChannelId, TeamId, TopicId};
+use clew_projections::queues::{Counts, Filter, Order, Owner};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Rows of a page, if nothing else is asked for.
+const ROWS: usize = 50;
+/// Rows of a page at most.
+const ROWS_MAX: usize = 200;
+/// Rows that a search by text reads at most, before it answers with what it found so far.
+const ROWS_SEARCHED_MAX: usize = 2_000;
+
+/// What a queue is narrowed to.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Narrowed {
+    /// On this channel.
+    channel: Option<ChannelId>,
+    /// Given to this team.
+    team: Option<TeamId>,
+    /// `me`, `none`, or an agent's id.
+    assignee: Option<String>,
+    /// With this topic.
+    topic: Option<TopicId>,
+    /// Whose contact, handle or last message holds this text; case does not matter. Rows are searched page by page:
+    /// a page may come back short, with a cursor to search on.
+    text: Option<String>,
+    /// In which order; New is ordered by priority, the others by what changed last, if absent.
+    #[param(value_type = Option<String>)]
+    order: Option<Order>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Rows at most; 50 if absent, never more than 200.
+    limit: Option<usize>,
+    /// What the answer must have seen.
+    #[allow(dead_code, reason = "read by the layer that waits, named here so that it is not refused")]
+    min_position: Option<String>,
+}
+
+/// How many conversations each queue has.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct QueueCounts {
+    /// Those that need us.
+    new: QueueCount,
+    /// Those that wait.
+    pending: QueueCount,
+    /// Those that are done.
+    resolved: QueueCount,
+}
+
+/// How many conversations a queue has.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct QueueCount {
+    /// All that the caller may see.
+    total: u64,
+    /// Those that no agent owns.
+    unassigned: u64,
+    /// Those that the caller owns.
+    mine: u64,
+}
+
+impl From<Counts> for QueueCount {
+    fn from(Counts { total, unassigned, mine }: Counts) -> Self {
+        Self { total, unassigned, mine }
+    }
+}
+
+/// A page of a queue.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct QueuePage {
+    /// The rows, in order.
+    rows: Vec<Row>,
+    /// Where the next page begins; none behind the last.
+    next: Option<String>,
+    /// How many conversations match, on all pages; the text is not counted in.
+    total: u64,
+}
+
+/// How many conversations there are in each queue.
+#[utoipa::path(get, path = "/v1/queues", tag = "conversations", params(Narrowed),
+    responses((status = 200, body = QueueCounts)))]
+pub async fn counts(
+    State(app): State<AppState>,
+    caller: Caller,
+    Query(narrowed): Query<Narrowed>,
+) -> Result<Json<QueueCounts>, Problem> {
+    let filter = narrowed.filter(&caller)?;
+    Ok(Json(counts_of(&app, &caller, &filter)?))
+}
+
+/// The counts that the caller is shown.
+pub(crate) fn counts_of(app: &AppState, caller: &Caller, filter: &Filter) -> Result<QueueCounts, Problem> {
+    let queues = app.projections.queues();
+    let count = |queue| queues.counts(queue, filter, caller.agent).map(QueueCount::from);
+    Ok(QueueCounts { new: count(Queue::New)?, pending: count(Queue::Pending)?, resolved: count(Queue::Resolved)? })
+}
+
+/// The conversations of a queue, in order.
+#[utoipa::path(get, path = "/v1/queues/{queue}", tag = "conversations",
+    params(("queue" = Queue, Path), Narrowed), responses((status = 200, body = QueuePage)))]
+pub async fn page(
+    State(app): State<AppState>,
+    Path(queue): Path<Queue>,
+    caller: Caller,
+    Query(narrowed): Query<Narrowed>,
+) -> Result<Json<QueuePage>, Problem> {
+    let filter = narrowed.filter(&caller)?;
+    let order = narrowed.order.unwrap_or(if queue == Queue::New { Order::Priority } else { Order::Newest });
+    let limit = narrowed.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
+    let text = narrowed.text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase);
+    let queues = app.projections.queues();
+    let mut reader = Reader::new(&app, Arc::clone(&caller.workspace));
+    let mut rows = Vec::with_capacity(limit);
+    let mut cursor = narrowed.cursor;
+    let mut searched = 0;
+    loop {
+        let wanted = if text.is_some() { limit } else { limit - rows.len() };
+        let (found, total) = queues.page(queue, &filter, order, cursor.as_deref(), wanted)?;
+        searched += wanted;
+        for row in &found.items {
+            let row = reader.row(row).await?;
+            if text.as_deref().is_none_or(|text| holds(&row, text)) {
+                rows.push(row);
+            }
+        }
+        cursor = found.next;
+        if cursor.is_none() || rows.len() >= limit || searched >= ROWS_SEARCHED_MAX {
+            return Ok(Json(QueuePage { rows, next: cursor, total }));
+        }
+    }
+}
+
+fn holds(row: &Row, text: &str) -> bool {
+    let preview = row.last_message.as_ref().and_then(|message| message.preview.as_deref());
+    let fields = [row.contact.name.as_deref(), row.contact.handle.as_deref(), preview];
+    fields.into_iter().flatten().any(|field| field.to_lowercase().contains(text))
+}
+
+impl Narrowed {
+    /// What the caller may see of what is asked for.
+    fn filter(&self, caller: &Caller) -> Result<Filter, Problem> {
+        let readable = caller.readable_channels();
+        let channels = match self.channel {
+            Some(channel) => Some(readable.into_iter().filter(|readable| *readable == channel).collect()),
+            None if readable.len() == caller.workspace.channels.len() => None,
+            None => Some(readable.into_iter().collect()),
+        };
+        let owner = match self.assignee.as_deref() {
+            None => None,
+            Some("me") => Some(Owner::Agent(caller.agent)),
+            Some("none") => Some(Owner::Nobody),
+            Some(id) => Some(Owner::Agent(id.parse::<AgentId>().map_err(|_| {
+                Problem::new(&kinds::INVALID_QUERY).detail("assignee is `me`, `none` or an agent's id")
+            })?)),
+        };
+        Ok(Filter { channels, team: self.team, owner, topic: self.topic })
+    }
+}
