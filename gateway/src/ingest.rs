@@ -3,7 +3,7 @@
 
 pub mod check;
 
-use crate::attachments::{self, NewAttachment};
+use crate::attachments::{self, NewAttachment, StoreFileError};
 use check::check;
 use clew_domain::contact::{self, Contact, ContactState};
 use clew_domain::content::{ContactNumber, ContentRef};
@@ -23,6 +23,7 @@ use clew_domain::workspace::{ChannelKind, ChannelProfile};
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::transact::{Done, Effect, TransactError, transact};
+use clew_eventstore::vault::attachment::AttachmentError;
 use clew_eventstore::vault::{OpenError, Vault, VaultError};
 use clew_projections::{Projections, QueryError};
 use std::sync::Arc;
@@ -130,6 +131,12 @@ pub enum IngestError {
     /// It could not be sealed.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What was sealed before does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file could not be sealed or stored.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
     /// A projection that ingest reads can't be read.
     #[error(transparent)]
     Projection(#[from] QueryError),
@@ -171,7 +178,8 @@ impl Ingest {
             return Ok(duplicate(known, message, contact.appended));
         }
         let redacted = self.redactor.redact(&incoming.text);
-        let (attachments, mut contents) = self.seal_attachments(&contact, message, &incoming).await?;
+        let attachments = self.store_attachments(&contact, message, &incoming).await?;
+        let mut contents = Vec::new();
         let body = Message {
             text: redacted.text,
             link: incoming.link.clone(),
@@ -207,7 +215,8 @@ impl Ingest {
         if let Some(known) = self.projections.threads().conversation_of(message)? {
             return Ok(duplicate(known, message, contact.appended));
         }
-        let (attachments, mut contents) = self.seal_attachments(&contact, message, &sent).await?;
+        let attachments = self.store_attachments(&contact, message, &sent).await?;
+        let mut contents = Vec::new();
         let body = Message {
             text: sent.text.clone(),
             link: sent.link.clone(),
@@ -373,8 +382,8 @@ impl Ingest {
         match self.vault.open_value::<ContactIdentity>(&sealed, &identity.commitment) {
             Ok(known) if known.name.as_ref() == Some(name) => return Ok(0),
             Ok(_) => {}
-            Err(OpenError::Erased) => return Ok(0),
-            Err(error) => return Err(IngestError::Vault(error.into())),
+            Err(OpenError::Erased(_)) => return Ok(0),
+            Err(error) => return Err(error.into()),
         }
         let mut contents = Vec::new();
         let identity = self.seal(number, &incoming.contact, &mut contents)?;
@@ -456,21 +465,22 @@ impl Ingest {
         Ok(reference)
     }
 
-    async fn seal_attachments(
+    async fn store_attachments(
         &self,
         contact: &KnownContact,
         message: MessageId,
         incoming: &ChannelMessage,
-    ) -> Result<(Vec<Attachment>, Vec<SealedContent>), IngestError> {
-        let mut sealed = Vec::with_capacity(incoming.attachments.len());
-        let mut labels = Vec::new();
+    ) -> Result<Vec<Attachment>, IngestError> {
+        let mut stored = Vec::with_capacity(incoming.attachments.len());
         for (index, file) in (0_u32..).zip(&incoming.attachments) {
             let id = AttachmentId(derive::consequence(message.0, &format!("attachment {index}"), contact.id.0).0);
-            let (attachment, label) = attachments::store(&*self.store, &self.vault, contact.number, id, file).await?;
-            sealed.push(attachment);
-            labels.push(label);
+            let attachment = attachments::store(&self.store, &self.vault, contact.number, id, file).await;
+            stored.push(attachment.map_err(|error| match error {
+                StoreFileError::NotTaken(why) => IngestError::Invalid(why.to_string()),
+                StoreFileError::Attachment(error) => IngestError::Attachment(error),
+            })?);
         }
-        Ok((sealed, labels))
+        Ok(stored)
     }
 
     async fn act(

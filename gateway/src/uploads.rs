@@ -4,7 +4,6 @@
 use crate::error::{Problem, kinds};
 use clew_domain::conversation::Attachment;
 use clew_domain::ids::{AgentId, AttachmentId, ConversationId};
-use clew_eventstore::sealed::SealedContent;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,13 +19,9 @@ pub struct Uploads {
     staged: Mutex<HashMap<AttachmentId, Staged>>,
 }
 
-/// A file that waits for its reply.
-#[derive(Clone, Debug)]
-pub struct Staged {
-    /// How the reply's fact refers to it.
-    pub attachment: Attachment,
-    /// Its name, media type and size, to be stored with the reply.
-    pub label: SealedContent,
+#[derive(Debug)]
+struct Staged {
+    attachment: Attachment,
     agent: AgentId,
     conversation: ConversationId,
     since: Instant,
@@ -39,7 +34,6 @@ impl Uploads {
         agent: AgentId,
         conversation: ConversationId,
         attachment: Attachment,
-        label: SealedContent,
     ) -> Result<(), Problem> {
         let mut staged = self.lock();
         staged.retain(|_, upload| upload.since.elapsed() < KEPT);
@@ -47,7 +41,7 @@ impl Uploads {
             let why = format!("{WAITING_PER_AGENT_MAX} uploads wait for their replies; send or drop some first");
             return Err(Problem::new(&kinds::TOO_MANY).detail(why).with("max", WAITING_PER_AGENT_MAX));
         }
-        let upload = Staged { attachment, label, agent, conversation, since: Instant::now() };
+        let upload = Staged { attachment, agent, conversation, since: Instant::now() };
         staged.insert(attachment.id, upload);
         Ok(())
     }
@@ -58,11 +52,11 @@ impl Uploads {
         agent: AgentId,
         conversation: ConversationId,
         ids: &[AttachmentId],
-    ) -> Result<Vec<Staged>, Problem> {
+    ) -> Result<Vec<Attachment>, Problem> {
         let staged = self.lock();
         let find = |id: &AttachmentId| {
             let upload = staged.get(id).filter(|upload| upload.agent == agent && upload.conversation == conversation);
-            upload.filter(|upload| upload.since.elapsed() < KEPT).cloned().ok_or_else(|| {
+            upload.filter(|upload| upload.since.elapsed() < KEPT).map(|upload| upload.attachment).ok_or_else(|| {
                 let why = "there is no such upload for this conversation, or it waited for over an hour; upload it again";
                 Problem::new(&kinds::INVALID_VALUE).with("field", "attachments").with("attachment", id).detail(why)
             })

@@ -279,6 +279,7 @@ fn problem(error: IngestError) -> Problem {
         IngestError::Store(error) => error.into(),
         IngestError::Vault(error) => error.into(),
         IngestError::Open(error) => error.into(),
+        IngestError::Attachment(error) => error.into(),
         IngestError::Projection(error) => error.into(),
     }
 }

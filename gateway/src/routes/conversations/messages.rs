@@ -84,15 +84,13 @@ pub async fn send(
     let body = Message { text: reply.text.clone(), ..Message::default() };
     let sealed = app.vault.seal_value(number, &body)?;
     let message = MessageId(command.fresh("reply"));
-    let mut contents = vec![sealed];
-    contents.extend(attachments.iter().map(|staged| staged.label.clone()));
     let sent = ReplySent {
         reply: message,
-        content: contents[0].reference(),
+        content: sealed.reference(),
         kind: usual_kind(&profile),
         channel,
         mode: reply.mode.unwrap_or(ReplyMode::Plain),
-        attachments: attachments.iter().map(|staged| staged.attachment).collect(),
+        attachments,
         origin: ReplyOrigin::Desk,
     };
     let context = ReplyContext {
@@ -102,7 +100,7 @@ pub async fn send(
     };
     let asked = conversation::Command::SendReply(SendReply { reply: sent, context, then: then(&reply)? });
     let stream = conversation.into();
-    let done = transact::<Conversation>(app.store.as_ref(), stream, &command.meta, &asked, contents).await;
+    let done = transact::<Conversation>(app.store.as_ref(), stream, &command.meta, &asked, vec![sealed]).await;
     match rejection(done) {
         Ok(done) => {
             app.uploads.forget(&reply.attachments);
