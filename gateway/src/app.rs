@@ -9,16 +9,21 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::error::Problem;
 use crate::http::listener;
+use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 use crate::state::{AppState, Parts};
+use crate::uploads::Uploads;
 use crate::{router, sweep};
 use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
 use clew_domain::workspace::{Command, Workspace};
 use clew_eventstore::backends::memory;
+use clew_eventstore::erasure::{Eraser, ErasureError};
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::{Vault, VaultError};
+use clew_projections::{Options, Projections};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -40,6 +45,12 @@ pub enum OpenError {
     /// The keys can't be used.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What was left to erase can't be erased.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
+    /// The views can't be kept.
+    #[error(transparent)]
+    Projections(#[from] clew_projections::OpenError),
     /// The directory can't be used.
     #[error("{what}: {source}")]
     Directory {
@@ -58,17 +69,23 @@ impl App {
     pub async fn in_memory(config: Config, clock: Clock) -> Result<Self, OpenError> {
         let writers = clock.clone();
         let store = memory::Store::new(1, Box::new(move || writers.now()), None);
-        Self::compose(config, clock, Arc::new(store), Arc::new(Vault::in_memory())).await
+        Self::compose(config, clock, Arc::new(store), Arc::new(Vault::in_memory()), None).await
     }
 
-    /// Puts the application together over this log and these keys.
+    /// Puts the application together over this log and these keys; what is derived from the log is kept in
+    /// `derived`, or in memory without one.
     pub async fn compose(
         config: Config,
         clock: Clock,
         store: Arc<dyn EventStore>,
         vault: Arc<Vault>,
+        derived: Option<&Path>,
     ) -> Result<Self, OpenError> {
+        let checkpoint = derived.map(|dir| dir.join("erasure"));
+        let eraser = Eraser::start(Arc::clone(&store), Arc::clone(&vault), checkpoint, Vec::new()).await?;
         let directory = Directory::start(Arc::clone(&store)).await?;
+        let projections = Projections::open(derived, Arc::clone(&store), Options::default()).await?;
+        let ingest = Ingest::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&projections));
         let (stop, stopping) = watch::channel(false);
         let state = AppState::new(Parts {
             ids: vault.derivation_key(),
@@ -84,8 +101,13 @@ impl App {
             store,
             vault,
             directory,
+            projections,
+            eraser: Arc::clone(&eraser),
+            ingest,
+            uploads: Uploads::default(),
             stopping,
         });
+        tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
         Ok(Self { state, stop })
     }

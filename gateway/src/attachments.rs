@@ -19,6 +19,7 @@ pub const NAME_CHARS_MAX: usize = 200;
 pub const MAGIC_BYTES: usize = 12;
 
 /// A file on its way in.
+#[derive(Clone)]
 pub struct NewAttachment {
     /// Its name.
     pub name: String,

@@ -4,12 +4,12 @@
 pub mod file;
 
 use crate::ingest::{ChannelMessage, Ingest, IngestError, Source, ThreadName, Verdict};
+use clew_domain::conversation::Visibility;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{ChannelId, CommandId, ConversationId, StreamId};
 use clew_domain::plaintext::ContactIdentity;
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Workspace};
-use clew_domain::conversation::Visibility;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::transact::{TransactError, load, transact};
 use file::{File, Placed, Rejected};
@@ -103,10 +103,7 @@ impl Import<'_> {
 
     async fn take(&self, source: &Source, placed: &Placed) -> Result<crate::ingest::Ingested, IngestError> {
         let line = &placed.line;
-        let root = match placed.root_is_here {
-            true => None,
-            false => self.ingest.root_of(source.channel, &placed.root)?,
-        };
+        let root = if placed.root_is_here { None } else { self.ingest.root_of(source.channel, &placed.root)? };
         let message = ChannelMessage {
             id: line.id.clone(),
             contact: ContactIdentity { handle: placed.contact.clone(), name: None },

@@ -17,7 +17,6 @@ use clew_domain::ids::{
     AttachmentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, PublicRootId, ThreadId,
 };
 use clew_domain::plaintext::{ContactIdentity, Delivery, Message};
-use clew_domain::redaction::Redactor;
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{ChannelKind, ChannelProfile};
 use clew_eventstore::sealed::SealedContent;
@@ -39,7 +38,6 @@ pub struct Ingest {
     vault: Arc<Vault>,
     projections: Arc<Projections>,
     ids: DerivationKey,
-    redactor: Arc<Redactor>,
 }
 
 /// The channel that something came by, as the workspace knows it.
@@ -161,7 +159,7 @@ impl Ingest {
     /// Over this store, vault and views.
     pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, projections: Arc<Projections>) -> Self {
         let ids = vault.derivation_key();
-        Self { store, vault, projections, ids, redactor: Arc::new(Redactor::default()) }
+        Self { store, vault, projections, ids }
     }
 
     /// Takes in a message of a contact.
@@ -177,11 +175,10 @@ impl Ingest {
         if let Some(known) = self.projections.threads().conversation_of(message)? {
             return Ok(duplicate(known, message, contact.appended));
         }
-        let redacted = self.redactor.redact(&incoming.text);
         let attachments = self.store_attachments(&contact, message, &incoming).await?;
         let mut contents = Vec::new();
         let body = Message {
-            text: redacted.text,
+            text: incoming.text.clone(),
             link: incoming.link.clone(),
             external_id: Some(incoming.id.clone()),
             author: None,
@@ -197,7 +194,7 @@ impl Ingest {
         let receive = Receive {
             opening: Opening { started: started(source, &contact, &place, kind), team: source.profile.team },
             message: received,
-            redactions: redacted.places,
+            redactions: Vec::new(),
             reopens: false,
         };
         let meta = meta(source, Actor::Contact(contact.id), message.0, "receive", incoming.at);
@@ -228,9 +225,10 @@ impl Ingest {
             content: self.seal(contact.number, &body, &mut contents)?,
             kind,
             channel: source.channel,
-            mode: sent.answers.as_deref().map_or(ReplyMode::Plain, |id| {
-                ReplyMode::To(self.ids.message(source.channel, id))
-            }),
+            mode: sent
+                .answers
+                .as_deref()
+                .map_or(ReplyMode::Plain, |id| ReplyMode::To(self.ids.message(source.channel, id))),
             attachments,
             origin: ReplyOrigin::Channel,
         };
@@ -292,8 +290,7 @@ impl Ingest {
         loop {
             let conversation = derive::conversation(place.thread, number);
             receive.opening.started.number = number;
-            receive.opening.started.previous =
-                (number > 1).then(|| derive::conversation(place.thread, number - 1));
+            receive.opening.started.previous = (number > 1).then(|| derive::conversation(place.thread, number - 1));
             receive.reopens = source.profile.reopens && !self.exists(place.thread, number + 1).await?;
             let command = conversation::Command::Receive(receive.clone());
             match self.act(conversation, meta, &command, contents.clone()).await {

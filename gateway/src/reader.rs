@@ -3,14 +3,13 @@
 
 use crate::error::{Problem, kinds};
 use crate::state::AppState;
-use crate::view::{ContactRef, LastMessage, Owner, Row};
-use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
+use crate::view::{ActorKind, ActorView, AgentRef, ChannelRef, ContactRef, LastMessage, Owner, Row};
+use crate::wire::{Ref, agent_ref};
 use clew_domain::content::ContentRef;
 use clew_domain::fact::Actor;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, GroupId, TeamId, TopicId};
 use clew_domain::plaintext::{self, ContactIdentity};
 use clew_domain::workspace::WorkspaceState;
-use clew_eventstore::vault::OpenError;
 use clew_projections::queues;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -34,17 +33,12 @@ impl<'a> Reader<'a> {
 
     /// The value of a content; none if it was erased.
     pub async fn open<T: DeserializeOwned>(&self, content: ContentRef) -> Result<Option<T>, Problem> {
-        let Some(sealed) = self.app.store.read_content(content.id).await? else { return Ok(None) };
-        match self.app.vault.open_value(&sealed, &content.commitment) {
-            Ok(value) => Ok(Some(value)),
-            Err(OpenError::Erased(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        self.app.open(content).await
     }
 
     /// The agent, named.
     pub fn agent(&self, id: AgentId) -> AgentRef {
-        AgentRef::of(&self.workspace, id)
+        agent_ref(&self.workspace, id)
     }
 
     /// The team; under its last name if it is closed.
@@ -64,7 +58,7 @@ impl<'a> Reader<'a> {
 
     /// The channel, connected or not. A channel is never unlearned, so what a conversation names is there.
     pub fn channel(&self, id: ChannelId) -> Result<ChannelRef, Problem> {
-        ChannelRef::of(&self.workspace, id).ok_or_else(|| Problem::new(&kinds::PROJECTION_BEHIND))
+        channel_ref(&self.workspace, id).ok_or_else(|| Problem::new(&kinds::PROJECTION_BEHIND))
     }
 
     /// The contact; opened once for each answer.
@@ -89,15 +83,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Who did something.
-    pub async fn actor(&mut self, actor: Actor) -> Result<ActorRef, Problem> {
-        let contact = match actor {
+    pub async fn actor(&mut self, actor: Actor) -> Result<ActorView, Problem> {
+        let (kind, id, name) = match actor {
+            Actor::Agent(agent) => (ActorKind::Agent, Some(agent.0), Some(self.agent(agent).name)),
             Actor::Contact(contact) => {
                 let known = self.contact(contact).await?;
-                known.name.or(known.handle)
+                (ActorKind::Contact, Some(contact.0), known.name.or(known.handle))
             }
-            Actor::Agent(_) | Actor::Rule(_) | Actor::System | Actor::Connector(_) => None,
+            Actor::Rule(rule) => (ActorKind::Rule, Some(rule.0), None),
+            Actor::System => (ActorKind::System, None, None),
+            Actor::Connector(channel) => {
+                let name = channel_ref(&self.workspace, channel).map(|channel| channel.name);
+                (ActorKind::Connector, Some(channel.0), name)
+            }
         };
-        Ok(ActorRef::of(&self.workspace, actor, contact))
+        Ok(ActorView { kind, id, name })
     }
 
     /// A conversation as a row of a list.
@@ -137,6 +137,12 @@ impl<'a> Reader<'a> {
             at: message.at,
         })
     }
+}
+
+/// The channel by name, connected or not; none if the workspace never had it.
+pub fn channel_ref(workspace: &WorkspaceState, id: ChannelId) -> Option<ChannelRef> {
+    let profile = &workspace.channels.get(&id)?.profile;
+    Some(ChannelRef { id, name: profile.name.clone(), kind: profile.kind, visibility: profile.visibility })
 }
 
 /// The beginning of a text, on one line.

@@ -5,7 +5,8 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agents, catalogs, channels, docs, fallback, health, me, metrics, problems, sessions, teams,
+    admin, agents, catalogs, channels, conversations, docs, fallback, health, inbound, me, metrics, outbox, problems,
+    queues, sessions, teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -58,10 +59,43 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(catalogs::groups))
         .routes(routes!(catalogs::away_statuses))
         .routes(routes!(catalogs::attributes))
+        .routes(routes!(queues::counts))
+        .routes(routes!(queues::page))
+        .merge(conversations())
+        .routes(routes!(inbound::take_in))
+        .routes(routes!(outbox::read))
         .merge(admin())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+}
+
+fn conversations() -> OpenApiRouter<AppState> {
+    use conversations::{attachments, bulk, locks, messages, notes, transcript, view, work};
+    OpenApiRouter::new()
+        .routes(routes!(view::read))
+        .routes(routes!(transcript::read))
+        .routes(routes!(messages::send))
+        .routes(routes!(messages::retry))
+        .routes(routes!(messages::mask))
+        .routes(routes!(messages::mask_attachment))
+        .routes(routes!(messages::like, messages::unlike))
+        .routes(routes!(attachments::upload))
+        .routes(routes!(attachments::fetch))
+        .routes(routes!(work::assign))
+        .routes(routes!(work::pend))
+        .routes(routes!(work::resolve))
+        .routes(routes!(work::return_to_new))
+        .routes(routes!(work::follow_up))
+        .routes(routes!(work::prioritize))
+        .routes(routes!(work::add_topic, work::remove_topic))
+        .routes(routes!(work::block, work::unblock))
+        .routes(routes!(notes::add))
+        .routes(routes!(notes::edit, notes::delete))
+        .routes(routes!(notes::mask))
+        .routes(routes!(locks::lock, locks::release))
+        .routes(routes!(bulk::resolve))
+        .routes(routes!(bulk::assign))
 }
 
 fn admin() -> OpenApiRouter<AppState> {

@@ -6,23 +6,30 @@ use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::error::Problem;
+use crate::error::{Problem, kinds};
+use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
+use clew_domain::conversation::Queue;
 use clew_domain::derive::DerivationKey;
 use clew_domain::fact::{Aggregate, CommandMeta};
 use clew_domain::ids::{AgentId, StreamId};
 use clew_domain::time::Timestamp;
 use clew_eventstore::cursor::Cursor;
+use clew_eventstore::erasure::Eraser;
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::EventStore;
 use clew_eventstore::transact::{Done, TransactError, transact};
 use clew_eventstore::vault::{OpenError, Vault};
+use clew_projections::queues::{Filter, Owner};
+use clew_projections::{Projections, State, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 /// Who a rate is counted for.
@@ -50,6 +57,14 @@ pub struct Parts {
     pub directory: Directory,
     /// The keys of contents.
     pub vault: Arc<Vault>,
+    /// What is shown, folded from the log.
+    pub projections: Arc<Projections>,
+    /// Carries out what is to be erased.
+    pub eraser: Arc<Eraser>,
+    /// Takes in what channels tell.
+    pub ingest: Ingest,
+    /// Files that wait for their replies.
+    pub uploads: Uploads,
     /// Makes ids that derive from something personal.
     pub ids: DerivationKey,
     /// Signs session cookies.
@@ -83,24 +98,33 @@ impl AppState {
         Self(Arc::new(parts))
     }
 
-    /// Waits until every view has seen all up to `cursor`.
-    pub async fn wait_for(&self, cursor: &Cursor) {
-        self.directory.wait(cursor).await;
+    /// Waits until every view has seen all up to `cursor`, at most so long.
+    pub async fn wait_for(&self, cursor: &Cursor, at_most: Duration) -> Result<(), Problem> {
+        let behind = || Problem::new(&kinds::PROJECTION_BEHIND).retry_after(Duration::from_secs(1));
+        tokio::time::timeout(at_most, self.directory.wait(cursor)).await.map_err(|_| behind())?;
+        self.projections.wait_for(cursor, at_most).await.map_err(|_| behind())
     }
 
     /// How far every view has seen.
     pub fn seen(&self) -> Cursor {
-        self.directory.seen()
+        self.projections.feed().position()
     }
 
     /// Conversations that the agent owns and that are not resolved.
-    pub fn open_conversations(&self, _agent: AgentId) -> Result<u64, Problem> {
-        Ok(0)
+    pub fn open_conversations(&self, agent: AgentId) -> Result<u64, Problem> {
+        let owned = Filter { owner: Some(Owner::Agent(agent)), ..Filter::default() };
+        let queues = self.projections.queues();
+        Ok(queues.count(Queue::New, &owned)? + queues.count(Queue::Pending, &owned)?)
     }
 
     /// The views that can't do their work, and why.
     pub fn view_troubles(&self) -> Vec<(&'static str, Option<String>)> {
-        Vec::new()
+        let trouble = |status: Status| match status.state {
+            State::Running => (status.name, None),
+            State::Stopped => (status.name, Some("it is stopped".to_owned())),
+            State::Halted { reason, .. } => (status.name, Some(reason)),
+        };
+        self.projections.status().into_iter().map(trouble).collect()
     }
 
     /// Whether browsers are to send the session cookie over https only: always, but where the server is reached over

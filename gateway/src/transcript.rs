@@ -1,7 +1,6 @@
 //! A whole conversation as plain text, to be used elsewhere. Attachments are named, notes are left out.
 
-use crate::view::{ConversationView, Entry, MessageView};
-use crate::wire::ActorKind;
+use crate::view::{ActorKind, ConversationView, Entry, MessageView};
 use clew_domain::agent::Language;
 use clew_domain::conversation::{Direction, MessageKind};
 use jiff::tz::TimeZone;

@@ -29,12 +29,7 @@ struct Staged {
 
 impl Uploads {
     /// Keeps an upload until its reply is sent.
-    pub fn stage(
-        &self,
-        agent: AgentId,
-        conversation: ConversationId,
-        attachment: Attachment,
-    ) -> Result<(), Problem> {
+    pub fn stage(&self, agent: AgentId, conversation: ConversationId, attachment: Attachment) -> Result<(), Problem> {
         let mut staged = self.lock();
         staged.retain(|_, upload| upload.since.elapsed() < KEPT);
         if staged.values().filter(|upload| upload.agent == agent).count() >= WAITING_PER_AGENT_MAX {
@@ -57,7 +52,8 @@ impl Uploads {
         let find = |id: &AttachmentId| {
             let upload = staged.get(id).filter(|upload| upload.agent == agent && upload.conversation == conversation);
             upload.filter(|upload| upload.since.elapsed() < KEPT).map(|upload| upload.attachment).ok_or_else(|| {
-                let why = "there is no such upload for this conversation, or it waited for over an hour; upload it again";
+                let why =
+                    "there is no such upload for this conversation, or it waited for over an hour; upload it again";
                 Problem::new(&kinds::INVALID_VALUE).with("field", "attachments").with("attachment", id).detail(why)
             })
         };

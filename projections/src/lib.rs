@@ -32,5 +32,5 @@ pub mod thread;
 
 pub use projection::{FoldError, Projection};
 pub use reader::{QueryError, Reader};
-pub use registry::{Options, Projections};
+pub use registry::{OpenError, Options, Projections};
 pub use status::{Behind, State, Status};

@@ -7,8 +7,7 @@ use crate::ingest::{ChannelMessage, Source, usual_kind};
 use clew_domain::contact::{self, Contact};
 use clew_domain::content::ContactNumber;
 use clew_domain::conversation::{
-    Assignee, AssignmentCause, Command, Conversation, ReplyContext, ReplyMode, ReplyOrigin, ReplySent, SendReply,
-    Then,
+    Assignee, AssignmentCause, Command, Conversation, ReplyContext, ReplyMode, ReplyOrigin, ReplySent, SendReply, Then,
 };
 use clew_domain::fact::Actor;
 use clew_domain::ids::{ContactId, ConversationId, MessageId, NoteId};
@@ -39,7 +38,6 @@ struct Scene<'a> {
 struct Last {
     conversation: ConversationId,
     message: MessageId,
-    contact: ContactId,
     number: ContactNumber,
 }
 
@@ -81,7 +79,7 @@ impl Scene<'_> {
         let contact = started.expect("a conversation that took a message in has begun").contact;
         let known = load::<Contact>(&*self.stage.store, contact.into()).await.map_err(|error| refused(&error))?;
         let number = known.state.known.expect("a contact who wrote is known").number;
-        self.last = Some(Last { conversation, message: ingested.message, contact, number });
+        self.last = Some(Last { conversation, message: ingested.message, number });
         if first { self.introduce(contact, number, at).await } else { Ok(()) }
     }
 
@@ -130,8 +128,8 @@ impl Scene<'_> {
     async fn command(&self, step: &Step, last: Last) -> Result<(Command, Vec<SealedContent>), DemoError> {
         let mut contents = Vec::new();
         let command = if let Some(text) = &step.out {
-            let message = Message { text: text.clone(), ..Message::default() };
-            contents.push(self.stage.vault.seal_value(last.number, &message)?);
+            let said = Message { text: text.clone(), ..Message::default() };
+            contents.push(self.stage.vault.seal_value(last.number, &said)?);
             self.reply(step, last, &contents[0]).await?
         } else if let Some(text) = &step.note {
             contents.push(self.stage.vault.seal_value(last.number, &Note { text: text.clone() })?);
@@ -161,7 +159,7 @@ impl Scene<'_> {
         Ok((command, contents))
     }
 
-    async fn reply(&self, step: &Step, last: Last, content: &SealedContent) -> Result<Command, DemoError> {
+    async fn reply(&self, step: &Step, last: Last, sealed: &SealedContent) -> Result<Command, DemoError> {
         let loaded = load::<Conversation>(&*self.stage.store, last.conversation.into()).await;
         let seen = loaded.map_err(|error| DemoError::Refused(error.to_string()))?.version;
         let mode = match (step.to, step.quoting) {
@@ -171,7 +169,7 @@ impl Scene<'_> {
         };
         let reply = ReplySent {
             reply: MessageId(demo_id("reply", step.out.as_deref().unwrap_or_default())),
-            content: content.reference(),
+            content: sealed.reference(),
             kind: usual_kind(&self.source.profile),
             channel: self.source.channel,
             mode,

@@ -56,6 +56,8 @@ kinds! {
         "It was ended or it expired: sign in again.";
     TOKEN_INVALID UNAUTHORIZED "token-invalid" "The token is not valid"
         "It is unknown, revoked or expired, or its account is closed.";
+    SIGNATURE_INVALID UNAUTHORIZED "signature-invalid" "The webhook is not signed as it must be"
+        "Sign `webhook-id.webhook-timestamp.body` with the channel's secret, by a clock that is right.";
     TOO_MANY_ATTEMPTS TOO_MANY_REQUESTS "too-many-attempts" "Too many failed sign-ins"
         "Retry-After says when to try again.";
     CROSS_SITE FORBIDDEN "cross-site-request" "The request came from another site"

@@ -7,6 +7,7 @@ use clew_eventstore::cursor::NotACursor;
 use clew_eventstore::erasure::ErasureError;
 use clew_eventstore::store::StoreError;
 use clew_eventstore::transact::TransactError;
+use clew_eventstore::vault::attachment::AttachmentError;
 use clew_eventstore::vault::{OpenError, VaultError};
 use clew_projections::QueryError;
 
@@ -44,6 +45,21 @@ impl From<OpenError> for Problem {
                 Self::new(&kinds::STORE_CORRUPT)
             }
             OpenError::Keys(error) => error.into(),
+        }
+    }
+}
+
+impl From<AttachmentError> for Problem {
+    fn from(error: AttachmentError) -> Self {
+        match error {
+            AttachmentError::Vault(error) => error.into(),
+            AttachmentError::Open(error) => error.into(),
+            AttachmentError::Store(error) => error.into(),
+            AttachmentError::OtherSize { .. } => Self::new(&kinds::INVALID_BODY).detail(error.to_string()),
+            AttachmentError::OtherChunks(_) => {
+                tracing::error!(%error, "stored data is damaged");
+                Self::new(&kinds::STORE_CORRUPT)
+            }
         }
     }
 }

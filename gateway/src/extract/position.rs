@@ -1,6 +1,6 @@
 //! Read your writes: what a command answers with, and what a read waits for.
 
-use crate::error::{Problem, kinds};
+use crate::error::Problem;
 use crate::state::AppState;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
@@ -55,8 +55,8 @@ pub async fn wait_for_position(State(app): State<AppState>, mut request: Request
     match wanted(&mut request) {
         Err(problem) => return problem.into_response(),
         Ok(Some(cursor)) => {
-            if tokio::time::timeout(WAIT_MAX, app.wait_for(&cursor)).await.is_err() {
-                return Problem::new(&kinds::PROJECTION_BEHIND).retry_after(Duration::from_secs(1)).into_response();
+            if let Err(behind) = app.wait_for(&cursor, WAIT_MAX).await {
+                return behind.into_response();
             }
         }
         Ok(None) => {}

@@ -40,7 +40,6 @@ type Answer = Result<AtPosition<Json<Acted>>, Problem>;
 struct Open {
     state: conversation::State,
     started: Started,
-    version: u64,
 }
 
 /// The conversation, if the caller has at least this right on its channel.
@@ -51,10 +50,10 @@ async fn open(
     needed: ChannelRight,
 ) -> Result<Open, Problem> {
     let loaded = load::<Conversation>(app.store.as_ref(), conversation.into()).await;
-    let Loaded { state, version, .. } = loaded.map_err(Problem::from)?;
+    let Loaded { state, .. } = loaded.map_err(Problem::from)?;
     let started = state.started.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     caller.require_on(started.channel, needed)?;
-    Ok(Open { state, started, version })
+    Ok(Open { state, started })
 }
 
 /// Checks the right, carries the command out, and answers.

@@ -193,8 +193,7 @@ pub async fn take_in(
 ) -> Result<(StatusCode, AtPosition<Json<TakenIn>>), Problem> {
     let settings = app.directory.settings();
     let connected = settings.workspace.connected_channel(channel).ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    let source =
-        Source { channel, profile: connected.profile.clone(), settings_version: settings.version };
+    let source = Source { channel, profile: connected.profile.clone(), settings_version: settings.version };
     let secret = match connected.secret {
         None => return Err(Problem::new(&kinds::SIGNATURE_INVALID).detail("the channel has no secret yet; set one")),
         Some(content) => Reader::new(&app, Arc::clone(&settings.workspace)).open::<Secret>(content).await?,
@@ -202,8 +201,8 @@ pub async fn take_in(
     let secret = Zeroizing::new(secret.ok_or_else(|| Problem::new(&kinds::SIGNATURE_INVALID))?.secret);
     let body = read_body(body, BODY_BYTES_MAX).await?;
     verify(&secret, &headers, &body, app.clock.now())?;
-    let told: Told = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(&kinds::INVALID_BODY).detail(error.to_string()))?;
+    let told: Told =
+        serde_json::from_slice(&body).map_err(|error| Problem::new(&kinds::INVALID_BODY).detail(error.to_string()))?;
     let ingested = take(&app, &source, told).await?;
     if let Some(position) = ingested.position {
         app.directory.wait_for(position).await;
@@ -291,8 +290,7 @@ fn verify(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Res
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.ok_or_else(|| refuse(&format!("the header {name} is missing")))
     };
-    let (id, sent, signatures) =
-        (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+    let (id, sent, signatures) = (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
     let sent_s: i64 = sent.parse().map_err(|_| refuse("webhook-timestamp is not a number of seconds since 1970"))?;
     if (now.micros() / 1_000_000).abs_diff(sent_s) > TOLERANCE_S.unsigned_abs() {
         return Err(refuse("webhook-timestamp is more than five minutes from our clock; send it again, signed anew"));

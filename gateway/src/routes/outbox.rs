@@ -136,7 +136,9 @@ async fn outbox_reply(
         Some(message) => {
             let known = app.projections.conversations().message(outgoing.conversation, message)?;
             match known.filter(|known| known.masked.is_none()) {
-                Some(known) => reader.open::<plaintext::Message>(known.content).await?.and_then(|said| said.external_id),
+                Some(known) => {
+                    reader.open::<plaintext::Message>(known.content).await?.and_then(|said| said.external_id)
+                }
                 None => None,
             }
         }

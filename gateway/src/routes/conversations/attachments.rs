@@ -17,7 +17,6 @@ use clew_domain::ids::{AttachmentId, ConversationId, MessageId};
 use clew_domain::workspace::ChannelRight;
 use clew_eventstore::vault::attachment::{self, Writer};
 use futures::StreamExt;
-use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -61,9 +60,8 @@ pub async fn upload(
     let there = open(&app, &command.caller, conversation, ChannelRight::Contributor).await?;
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let size = header(CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    let size: u64 = size.ok_or_else(|| {
-        Problem::new(&kinds::INVALID_HEADER).detail("Content-Length must tell the size of the file")
-    })?;
+    let size: u64 = size
+        .ok_or_else(|| Problem::new(&kinds::INVALID_HEADER).detail("Content-Length must tell the size of the file"))?;
     let media_type = header(CONTENT_TYPE).unwrap_or_default();
     let mut stream = body.into_data_stream();
     let mut beginning = Vec::new();
@@ -113,8 +111,7 @@ pub async fn fetch(
     if found.masked.is_some() || message.masked.is_some() {
         return Err(Problem::new(&kinds::MASKED).with("attachment", id));
     }
-    let attachment =
-        Attachment { id, label: found.label, body: found.body, commitment: found.commitment };
+    let attachment = Attachment { id, label: found.label, body: found.body, commitment: found.commitment };
     let label = attachment::read_label(&*app.store, &app.vault, attachment.label).await?;
     let chunks = attachment::read(Arc::clone(&app.store), Arc::clone(&app.vault), attachment);
     let body = Body::from_stream(chunks.map(|chunk| chunk.map(|bytes| bytes.to_vec())));

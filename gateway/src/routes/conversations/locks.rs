@@ -28,11 +28,8 @@ pub async fn lock(
     Json(Lock { take_over }): Json<Lock>,
 ) -> Answer {
     let agent = command.caller.agent;
-    let asked = if take_over {
-        conversation::Command::TakeOverLock { agent }
-    } else {
-        conversation::Command::Lock { agent }
-    };
+    let asked =
+        if take_over { conversation::Command::TakeOverLock { agent } } else { conversation::Command::Lock { agent } };
     act(&app, &command, conversation, ChannelRight::Contributor, asked).await
 }
 

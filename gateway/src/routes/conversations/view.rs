@@ -3,13 +3,12 @@
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
-use crate::reader::Reader;
+use crate::reader::{Reader, channel_ref};
 use crate::state::AppState;
 use crate::view::{
     AttachmentView, ConversationView, DeliveryState, DeliveryView, EarlierConversation, Entry, MaskView, May,
     MessageView, NoteView, Owner, QuotedMessage, ReplyChannel,
 };
-use crate::wire::ChannelRef;
 use axum::extract::State;
 use clew_domain::conversation::{Direction, ReplyMode};
 use clew_domain::ids::{ContactId, ConversationId, MessageId};
@@ -76,8 +75,7 @@ pub(super) async fn messages(
     let facts = app.store.read_stream(id.into(), 0).await?;
     let shown = ConversationReader::of_facts(&facts).map_err(|_| Problem::new(&kinds::INTERNAL))?.show(id)?;
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    let mut assembly =
-        Assembly { app, caller, reader: Reader::new(app, Arc::clone(&caller.workspace)), now: true };
+    let mut assembly = Assembly { app, caller, reader: Reader::new(app, Arc::clone(&caller.workspace)), now: true };
     let mut views = Vec::with_capacity(wanted.len());
     for entry in &shown.entries {
         if let conversation::Entry::Message(message) = entry
@@ -109,9 +107,7 @@ impl Assembly<'_> {
         let mut entries = Vec::with_capacity(shown.entries.len());
         for entry in &shown.entries {
             entries.push(match entry {
-                conversation::Entry::Message(message) => {
-                    Entry::Message(Box::new(self.message(&shown, message).await?))
-                }
+                conversation::Entry::Message(message) => Entry::Message(Box::new(self.message(&shown, message).await?)),
                 conversation::Entry::Note(note) => Entry::Note(self.note(note).await?),
             });
         }
@@ -295,7 +291,7 @@ impl Assembly<'_> {
         let mut channels: Vec<ReplyChannel> = connected
             .filter_map(|(id, channel)| {
                 Some(ReplyChannel {
-                    channel: ChannelRef::of(workspace, *id)?,
+                    channel: channel_ref(workspace, *id)?,
                     active: *id == own,
                     reply_characters_max: channel.profile.reply_characters_max,
                 })

@@ -210,11 +210,7 @@ pub async fn remove_topic(
 /// Refuses further messages of a public thread.
 #[utoipa::path(put, path = "/v1/conversations/{conversation}/block", tag = "conversations",
     params(("conversation" = ConversationId, Path)), responses((status = 200, body = Acted)))]
-pub async fn block(
-    State(app): State<AppState>,
-    Path(conversation): Path<ConversationId>,
-    command: Command,
-) -> Answer {
+pub async fn block(State(app): State<AppState>, Path(conversation): Path<ConversationId>, command: Command) -> Answer {
     act(&app, &command, conversation, ChannelRight::Contributor, conversation::Command::BlockThread).await
 }
 
