@@ -3,8 +3,8 @@
 
 use crate::error::{Problem, kinds};
 use crate::state::AppState;
-use crate::view::{ActorKind, ActorView, AgentRef, ChannelRef, ContactRef, LastMessage, Owner, Row};
-use crate::wire::{Ref, agent_ref};
+use crate::view::{ContactRef, LastMessage, Owner, Row};
+use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
 use clew_domain::content::ContentRef;
 use clew_domain::fact::Actor;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, GroupId, TeamId, TopicId};
@@ -38,7 +38,7 @@ impl<'a> Reader<'a> {
 
     /// The agent, named.
     pub fn agent(&self, id: AgentId) -> AgentRef {
-        agent_ref(&self.workspace, id)
+        AgentRef::of(&self.workspace, id)
     }
 
     /// The team; under its last name if it is closed.
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
 
     /// The channel, connected or not. A channel is never unlearned, so what a conversation names is there.
     pub fn channel(&self, id: ChannelId) -> Result<ChannelRef, Problem> {
-        channel_ref(&self.workspace, id).ok_or_else(|| Problem::new(&kinds::PROJECTION_BEHIND))
+        ChannelRef::of(&self.workspace, id).ok_or_else(|| Problem::new(&kinds::PROJECTION_BEHIND))
     }
 
     /// The contact; opened once for each answer.
@@ -83,21 +83,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Who did something.
-    pub async fn actor(&mut self, actor: Actor) -> Result<ActorView, Problem> {
-        let (kind, id, name) = match actor {
-            Actor::Agent(agent) => (ActorKind::Agent, Some(agent.0), Some(self.agent(agent).name)),
+    pub async fn actor(&mut self, actor: Actor) -> Result<ActorRef, Problem> {
+        let contact = match actor {
             Actor::Contact(contact) => {
                 let known = self.contact(contact).await?;
-                (ActorKind::Contact, Some(contact.0), known.name.or(known.handle))
+                known.name.or(known.handle)
             }
-            Actor::Rule(rule) => (ActorKind::Rule, Some(rule.0), None),
-            Actor::System => (ActorKind::System, None, None),
-            Actor::Connector(channel) => {
-                let name = channel_ref(&self.workspace, channel).map(|channel| channel.name);
-                (ActorKind::Connector, Some(channel.0), name)
-            }
+            Actor::Agent(_) | Actor::Rule(_) | Actor::System | Actor::Connector(_) => None,
         };
-        Ok(ActorView { kind, id, name })
+        Ok(ActorRef::of(&self.workspace, actor, contact))
     }
 
     /// A conversation as a row of a list.
@@ -137,12 +131,6 @@ impl<'a> Reader<'a> {
             at: message.at,
         })
     }
-}
-
-/// The channel by name, connected or not; none if the workspace never had it.
-pub fn channel_ref(workspace: &WorkspaceState, id: ChannelId) -> Option<ChannelRef> {
-    let profile = &workspace.channels.get(&id)?.profile;
-    Some(ChannelRef { id, name: profile.name.clone(), kind: profile.kind, visibility: profile.visibility })
 }
 
 /// The beginning of a text, on one line.

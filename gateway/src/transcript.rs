@@ -1,6 +1,7 @@
 //! A whole conversation as plain text, to be used elsewhere. Attachments are named, notes are left out.
 
-use crate::view::{ActorKind, ConversationView, Entry, MessageView};
+use crate::view::{ConversationView, Entry, MessageView};
+use crate::wire::ActorKind;
 use clew_domain::agent::Language;
 use clew_domain::conversation::{Direction, MessageKind};
 use jiff::tz::TimeZone;

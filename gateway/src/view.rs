@@ -1,35 +1,11 @@
 //! What the API shows of conversations, contacts and who acts on them. How it is filled is `reader.rs`'s.
 
-use crate::wire::Ref;
+use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
 use clew_domain::conversation::{DeliveryFailure, Direction, MessageKind, Queue, ReplyMode, ResolveReason, Visibility};
-use clew_domain::ids::{AgentId, AttachmentId, ChannelId, ContactId, ConversationId, MessageId, NoteId};
+use clew_domain::ids::{AttachmentId, ContactId, ConversationId, MessageId, NoteId};
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::ChannelKind;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
-
-/// An agent by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct AgentRef {
-    /// Which agent.
-    pub id: AgentId,
-    /// How they are shown.
-    pub name: String,
-}
-
-/// A channel by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ChannelRef {
-    /// Which channel.
-    pub id: ChannelId,
-    /// Its name.
-    pub name: String,
-    /// What kind of account.
-    pub kind: ChannelKind,
-    /// Who can read what is written there.
-    pub visibility: Visibility,
-}
 
 /// A contact by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -44,33 +20,6 @@ pub struct ContactRef {
     pub forgotten: bool,
     /// Whether their messages are refused.
     pub blocked: bool,
-}
-
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ActorView {
-    /// What they are.
-    pub kind: ActorKind,
-    /// Which one; none for the system.
-    pub id: Option<Uuid>,
-    /// How they are shown; none for the system and for forgotten contacts.
-    pub name: Option<String>,
-}
-
-/// What somebody who did something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ActorKind {
-    /// An agent.
-    Agent,
-    /// A contact.
-    Contact,
-    /// A rule of the workspace.
-    Rule,
-    /// Clew itself, or its operator.
-    System,
-    /// What carries messages between a channel and us.
-    Connector,
 }
 
 /// Who owns a conversation.
@@ -245,7 +194,7 @@ pub struct MessageView {
     /// What kind of message.
     pub kind: MessageKind,
     /// Who wrote it.
-    pub sender: ActorView,
+    pub sender: ActorRef,
     /// When it was written, by the channel's clock.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -280,7 +229,7 @@ pub struct MessageView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MaskView {
     /// Who; none if it went with all that was known of its contact.
-    pub by: Option<ActorView>,
+    pub by: Option<ActorRef>,
     /// When; none if it went with all that was known of its contact.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
@@ -292,7 +241,7 @@ pub struct QuotedMessage {
     /// Which message.
     pub id: MessageId,
     /// Who wrote it.
-    pub sender: ActorView,
+    pub sender: ActorRef,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -349,7 +298,7 @@ pub struct NoteView {
     /// Which note.
     pub id: NoteId,
     /// Who wrote it.
-    pub author: ActorView,
+    pub author: ActorRef,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,

@@ -3,12 +3,13 @@
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
-use crate::reader::{Reader, channel_ref};
+use crate::reader::Reader;
 use crate::state::AppState;
 use crate::view::{
     AttachmentView, ConversationView, DeliveryState, DeliveryView, EarlierConversation, Entry, MaskView, May,
     MessageView, NoteView, Owner, QuotedMessage, ReplyChannel,
 };
+use crate::wire::ChannelRef;
 use axum::extract::State;
 use clew_domain::conversation::{Direction, ReplyMode};
 use clew_domain::ids::{ContactId, ConversationId, MessageId};
@@ -291,7 +292,7 @@ impl Assembly<'_> {
         let mut channels: Vec<ReplyChannel> = connected
             .filter_map(|(id, channel)| {
                 Some(ReplyChannel {
-                    channel: channel_ref(workspace, *id)?,
+                    channel: ChannelRef::of(workspace, *id)?,
                     active: *id == own,
                     reply_characters_max: channel.profile.reply_characters_max,
                 })
