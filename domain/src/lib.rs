@@ -13,6 +13,7 @@ pub mod ids;
 pub mod installation;
 pub mod name;
 pub mod plaintext;
+pub mod redaction;
 pub mod saved_reply;
 pub mod sla;
 mod tagged;
