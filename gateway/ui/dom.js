@@ -80,9 +80,12 @@ export function keyed(parent, items, identify, build) {
 /** @type {WeakMap<HTMLElement, string>} */
 const sameness = new WeakMap();
 
+/** Letters that no decomposition takes to the ones typed for them. @type {Record<string, string>} */
+const PLAIN = { ł: 'l', ø: 'o', đ: 'd', ı: 'i', ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th', ð: 'd' };
+
 /** Folds case and accents, for searching names. @param {string} text */
 export function fold(text) {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+  return text.toLowerCase().normalize('NFD').replace(/\p{M}/gu, '').replace(/[łøđıßæœþð]/g, (c) => PLAIN[c]);
 }
 
 /** Up to two initials of a name. @param {string} name */

@@ -19,7 +19,7 @@ export function actorName(actor) {
 
 /** @param {string} name @param {string} [look] */
 export function avatar(name, look = '') {
-  return h('span', { class: `avatar ${look}`, 'aria-hidden': 'true', vars: { '--hue': hue(name) } }, initials(name));
+  return h('span', { class: `avatar ${look}`, 'aria-hidden': 'true', 'data-initials': initials(name), vars: { '--hue': hue(name) } });
 }
 
 /** @param {import('../types.js').ChannelRef} channel */

@@ -104,7 +104,7 @@ export function contactPane({ signal, close }) {
         value,
         a.system || data?.forgotten
           ? h('span', { title, dir: 'auto' }, shownValue(a))
-          : h('button', { type: 'button', class: 'attribute-value', title, dir: 'auto', 'aria-label': t('attribute.edit', { label: a.label, value: a.value ?? '' }), onClick: edit }, a.value ? shownValue(a) : h('span', { class: 'muted' }, t('attribute.none')), icon('pencil')),
+          : h('button', { type: 'button', class: 'attribute-value', title, dir: 'auto', 'aria-label': t('attribute.edit', { label: a.label, value: a.value ? String(shownValue(a)) : t('attribute.none') }), onClick: edit }, a.value ? shownValue(a) : h('span', { class: 'muted' }, t('attribute.none')), icon('pencil')),
       );
     const edit = () => {
       const types = { email: 'email', phone: 'tel', number: 'number', date: 'date', url: 'url' };

@@ -59,7 +59,7 @@ export function conversationHead({ signal, toggleContact }) {
         d.topics.map((topic) =>
           h('span', { class: 'chip' }, icon('tag'), topic.name, d.may.work !== false && h('button', { type: 'button', 'aria-label': t('topic.remove', { name: topic.name }), onClick: () => act((id) => conversation.setTopic(id, topic.id, false)) }, icon('close'))),
         ),
-        d.may.work !== false && h('button', { type: 'button', class: 'chip add', 'data-topic': true, 'aria-haspopup': 'listbox', 'aria-label': t('topic.add'), onClick: (/** @type {Event} */ e) => openTopics(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('plus'), t('topic.short')),
+        d.may.work !== false && h('button', { type: 'button', class: 'chip add', 'data-topic': true, 'aria-haspopup': 'listbox', title: t('topic.add'), onClick: (/** @type {Event} */ e) => openTopics(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('plus'), h('span', { class: 'visually-hidden' }, t('add')), t('topic.short')),
       ),
     );
   }

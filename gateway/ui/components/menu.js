@@ -41,6 +41,7 @@ export function openPopover(anchor, content, { align = 'start' } = {}) {
   });
   popover.showPopover();
   place(popover, anchor, align);
+  new ResizeObserver(() => popover.isConnected && place(popover, anchor, align)).observe(popover);
   return () => popover.isConnected && popover.hidePopover();
 }
 

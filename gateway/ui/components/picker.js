@@ -131,6 +131,8 @@ export function openPicker(anchor, options) {
       if (options.keepOpen) made.refresh();
     },
   });
+  made.element.setAttribute('role', 'dialog');
+  made.element.setAttribute('aria-label', options.label);
   close = openPopover(anchor, made.element, { align: options.align });
   made.focus();
   return close;

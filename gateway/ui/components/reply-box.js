@@ -30,7 +30,7 @@ export function replyBox({ signal, contact, moved }) {
 
   const above = h('div', { class: 'reply-above' });
   const notice = h('div', { class: 'reply-notice' });
-  const tabs = h('div', { class: 'reply-tabs', role: 'tablist' });
+  const tabs = h('div', { class: 'reply-tabs' });
   const reference = h('div', { class: 'reply-mode', hidden: true });
   const counter = h('span', { class: 'counter' });
   const input = h('textarea', {
@@ -182,8 +182,7 @@ export function replyBox({ signal, contact, moved }) {
     const choices = data()?.reply_channels ?? [];
     fill(
       tabs,
-      tab('reply', t('reply.tab'), 'reply'),
-      tab('note', t('note.tab'), 'note'),
+      h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('reply.label') }, tab('reply', t('reply.tab'), 'reply'), tab('note', t('note.tab'), 'note')),
       h('span', { class: 'spring' }),
       counter,
       own &&

@@ -26,12 +26,15 @@ export function timeline({ signal, writeNote, putBack }) {
   const earlier = h('div', { class: 'earlier' });
   const lines = h('ol', { class: 'entries', 'aria-label': t('timeline.label') });
   const jump = h('button', { type: 'button', class: 'jump', hidden: true, onClick: () => toEnd() }, icon('down'), t('timeline.newest'));
-  const scroll = h('div', { class: 'timeline', tabIndex: 0, role: 'region', 'aria-label': t('timeline.label'), onScroll: () => (jump.hidden = atEnd()) }, h('div', { class: 'timeline-inner' }, earlier, lines));
+  const scroll = h('div', { class: 'timeline', tabIndex: 0, role: 'region', 'aria-label': t('timeline.label'), onScroll: () => ((pinned = atEnd()), (jump.hidden = pinned)) }, h('div', { class: 'timeline-inner' }, earlier, lines));
   let shown = '';
   let newest = '';
+  /** Whether the end is in sight, and is to stay so when sizes change. */
+  let pinned = true;
 
   const atEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < BOTTOM_PX;
   const toEnd = () => {
+    pinned = true;
     scroll.scrollTop = scroll.scrollHeight;
     jump.hidden = true;
   };
@@ -44,7 +47,7 @@ export function timeline({ signal, writeNote, putBack }) {
       return;
     }
     const fresh = shown !== id;
-    const stay = !fresh && !atEnd();
+    const stay = !fresh && !pinned;
     if (fresh) {
       shown = data.id;
       newest = '';
@@ -140,6 +143,10 @@ export function timeline({ signal, writeNote, putBack }) {
     fill(earlier, list.length > 0 && h('p', { class: 'earlier-title muted' }, t('earlier.title', { n: list.length })), list.map(earlierView));
   }
 
+  const resized = new ResizeObserver(() => pinned && toEnd());
+  resized.observe(scroll);
+  resized.observe(lines);
+  signal.addEventListener('abort', () => resized.disconnect());
   on('thread', draw, signal);
   on('outgoing', draw, signal);
   on('me', draw, signal);

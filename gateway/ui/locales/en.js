@@ -5,7 +5,7 @@ export default {
   remove: 'Remove', 'remove-named': 'Remove {name}', rename: 'Rename', 'rename-named': 'Rename {name}', 'edit-named': 'Edit {name}', edit: 'Edit', skip: 'Skip to the page', 'back-to-list': 'Back to the list',
   'time.now': 'now', 'sign-out': 'Sign out',
   'sign-out.drafts': { one: 'You have {n} unsent draft. Signing out discards it, because this computer may be shared.', other: 'You have {n} unsent drafts. Signing out discards them, because this computer may be shared.' },
-  'start.failed': 'Clew did not start', 'nav.label': 'Pages', 'toast.region': 'Messages', 'connection.lost': 'Connection lost. What you see may be out of date; drafts are kept and it resumes by itself.',
+  'start.failed': 'Clew did not start', 'nav.label': 'Pages', 'toast.region': 'Notices', 'connection.lost': 'Connection lost. What you see may be out of date; drafts are kept and it resumes by itself.',
   'page.desk': 'Desk', 'page.supervisor': 'Team', 'page.audit': 'Audit', 'page.operator': 'Operation', 'page.admin': 'Set-up', 'page.preferences': 'Preferences',
 
   'sign-in.title': 'Sign in', 'sign-in.intro': 'Good to see you. Your conversations are waiting.', 'sign-in.login': 'Login', 'sign-in.password': 'Password', 'sign-in.button': 'Sign in',
@@ -45,7 +45,7 @@ export default {
 
   'contact.label': 'Contact', 'contact.toggle': 'Show or hide the contact', 'contact.attributes': 'Attributes', 'contact.no-attributes': 'No attribute is set up.', 'contact.about': 'About', 'contact.channel': 'Channel', 'contact.since': 'First seen', 'contact.history': 'Conversations', 'contact.no-history': 'This is the first conversation.', 'contact.more': 'More', 'contact.failed': 'The contact could not be read', 'contact.unknown': 'Unknown contact', 'contact.forgotten': 'Forgotten contact', 'contact.blocked': 'Blocked',
   'contact.block': 'Block the contact', 'contact.unblock': 'Unblock the contact', 'contact.block-explained': 'Nothing this contact writes reaches the desk any more.', 'contact.block-done': 'Contact blocked', 'contact.unblock-done': 'Contact unblocked', 'contact.forget': 'Forget the contact', 'contact.forget-question': 'Forget this contact?', 'contact.forget-explained': 'Their name, attributes and all that they wrote are erased for good, also from backups. Nobody can bring it back.', 'contact.forget-done': 'Contact forgotten',
-  'attribute.system': 'Filled by the system', 'attribute.none': 'Add', 'attribute.edit': '{label}: {value}. Edit', 'attribute.set': 'Set by {name}, {at}', 'group.add': 'Group', 'group.remove': 'Take out of {name}',
+  'attribute.system': 'Filled by the system', 'attribute.none': 'Add', 'attribute.edit': '{label}: {value}', 'attribute.set': 'Set by {name}, {at}', 'group.add': 'Group', 'group.remove': 'Take out of {name}',
 
   'availability.label': 'Availability', 'availability.menu': '{name}, {state}. Availability and account', 'availability.available': 'Available', 'availability.away': 'Away', 'availability.now-available': 'You are available: the first waiting conversation comes to you', 'availability.now-away': 'You are away: no conversation comes to you',
   'notices.title': 'Notifications', 'notices.button': { one: 'Notifications, {n} unread', other: 'Notifications, {n} unread' }, 'notices.none': 'No notifications yet', 'notices.read-all': 'Mark all as read', 'notices.assigned': '{name} assigned a conversation to you',

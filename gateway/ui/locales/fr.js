@@ -6,7 +6,7 @@ export default {
   remove: 'Retirer', 'remove-named': 'Retirer {name}', rename: 'Renommer', 'rename-named': 'Renommer {name}', 'edit-named': 'Modifier {name}', edit: 'Modifier', skip: 'Aller à la page', 'back-to-list': 'Retour à la liste',
   'time.now': 'à l’instant', 'sign-out': 'Se déconnecter',
   'sign-out.drafts': { one: 'Vous avez {n} brouillon non envoyé. La déconnexion l’efface, car ce poste peut être partagé.', other: 'Vous avez {n} brouillons non envoyés. La déconnexion les efface, car ce poste peut être partagé.' },
-  'start.failed': 'Clew n’a pas démarré', 'nav.label': 'Pages', 'toast.region': 'Messages', 'connection.lost': 'Connexion perdue. L’affichage peut dater ; les brouillons sont conservés et tout reprend seul.',
+  'start.failed': 'Clew n’a pas démarré', 'nav.label': 'Pages', 'toast.region': 'Avis', 'connection.lost': 'Connexion perdue. L’affichage peut dater ; les brouillons sont conservés et tout reprend seul.',
   'page.desk': 'Bureau', 'page.supervisor': 'Équipe', 'page.audit': 'Audit', 'page.operator': 'Exploitation', 'page.admin': 'Réglages', 'page.preferences': 'Préférences',
 
   'sign-in.title': 'Connexion', 'sign-in.intro': 'Heureux de vous revoir. Vos conversations vous attendent.', 'sign-in.login': 'Identifiant', 'sign-in.password': 'Mot de passe', 'sign-in.button': 'Se connecter',
@@ -46,7 +46,7 @@ export default {
 
   'contact.label': 'Contact', 'contact.toggle': 'Afficher ou masquer le contact', 'contact.attributes': 'Attributs', 'contact.no-attributes': 'Aucun attribut n’est défini.', 'contact.about': 'À propos', 'contact.channel': 'Canal', 'contact.since': 'Connu depuis', 'contact.history': 'Conversations', 'contact.no-history': 'C’est la première conversation.', 'contact.more': 'Plus', 'contact.failed': 'Le contact n’a pas pu être lu', 'contact.unknown': 'Contact inconnu', 'contact.forgotten': 'Contact oublié', 'contact.blocked': 'Bloqué',
   'contact.block': 'Bloquer le contact', 'contact.unblock': 'Débloquer le contact', 'contact.block-explained': 'Plus rien de ce que ce contact écrit n’arrive au bureau.', 'contact.block-done': 'Contact bloqué', 'contact.unblock-done': 'Contact débloqué', 'contact.forget': 'Oublier le contact', 'contact.forget-question': 'Oublier ce contact ?', 'contact.forget-explained': 'Son nom, ses attributs et tout ce qu’il a écrit sont effacés pour de bon, des sauvegardes aussi. Personne ne peut les rétablir.', 'contact.forget-done': 'Contact oublié',
-  'attribute.system': 'Rempli par le système', 'attribute.none': 'Ajouter', 'attribute.edit': '{label} : {value}. Modifier', 'attribute.set': 'Saisi par {name}, {at}', 'group.add': 'Groupe', 'group.remove': 'Retirer de {name}',
+  'attribute.system': 'Rempli par le système', 'attribute.none': 'Ajouter', 'attribute.edit': '{label} : {value}', 'attribute.set': 'Saisi par {name}, {at}', 'group.add': 'Groupe', 'group.remove': 'Retirer de {name}',
 
   'availability.label': 'Disponibilité', 'availability.menu': '{name}, {state}. Disponibilité et compte', 'availability.available': 'Disponible', 'availability.away': 'Absent', 'availability.now-available': 'Vous êtes disponible : la première conversation en attente vous parvient', 'availability.now-away': 'Vous êtes absent : aucune conversation ne vous parvient',
   'notices.title': 'Notifications', 'notices.button': { one: 'Notifications, {n} non lue', other: 'Notifications, {n} non lues' }, 'notices.none': 'Aucune notification', 'notices.read-all': 'Tout marquer comme lu', 'notices.assigned': '{name} vous a attribué une conversation',
