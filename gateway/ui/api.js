@@ -97,15 +97,16 @@ function search(query) {
 
 /**
  * Uploads a file; `progress` is told parts of 1.
+ * @param {string} path
  * @param {File} file
  * @param {(part: number) => void} progress
  * @param {AbortSignal} signal
  * @returns {Promise<{upload: string}>}
  */
-export function upload(file, progress, signal) {
+export function upload(path, file, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', `/v1/uploads${search({ name: file.name })}`);
+    request.open('POST', path + search({ name: file.name }));
     request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
     request.responseType = 'json';
     request.upload.onprogress = (event) => progress(event.lengthComputable ? event.loaded / event.total : 0);

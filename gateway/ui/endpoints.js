@@ -1,6 +1,6 @@
 // Everything that the screen asks of the API, by name and with the shapes of the answers.
 
-import { command, read } from './api.js';
+import { command, read, upload } from './api.js';
 
 /** @typedef {import('./types.js').Filters} Filters */
 
@@ -44,6 +44,10 @@ export const conversation = {
   get: (id, signal) => read(at(id), { signal }),
   /** @param {string} id @returns {Promise<{entries: import('./types.js').AuditEntry[]}>} */
   audit: (id) => read(`${at(id)}/audit`),
+  /** @param {string} id @param {File} file @param {(part: number) => void} progress @param {AbortSignal} signal @returns {Promise<{upload: string}>} */
+  upload: (id, file, progress, signal) => upload(`${at(id)}/uploads`, file, progress, signal),
+  /** @param {string} id @param {string} message */
+  deliverAgain: (id, message) => command('POST', `${at(id)}/messages/${message}/retry`, {}),
   /** @param {string} id @param {Record<string, any>} body @param {string} key @returns {Promise<{message: string, version: number, position: string}>} */
   send: (id, body, key) => command('POST', `${at(id)}/messages`, body, key),
   /** @param {string} id @param {{agent?: string|null, team?: string|null}} to */

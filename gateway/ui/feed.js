@@ -5,7 +5,10 @@ import { queues, reference, session } from './endpoints.js';
 import { desktopNotice } from './desktop.js';
 import { debounce } from './dom.js';
 import { currentFilters, isFiltered, patchRow, reloadList } from './queue.js';
+import { t, tSlug } from './i18n.js';
+import { address, go } from './router.js';
 import { emit, state } from './store.js';
+import { tell } from './components/toast.js';
 import { reloadThread, thread } from './thread.js';
 
 /** How long a break may last before the banner says so. */
@@ -13,7 +16,6 @@ const BANNER_AFTER_MS = 1500;
 
 /** Starts following; ends with the answer. @returns {() => void} */
 export function followFeed() {
-  let everLive = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let banner;
   return feed(
@@ -23,7 +25,10 @@ export function followFeed() {
       notification: onNotification,
       agent: onAgent,
       settings: () => loadReference(),
+      contact: (change) => emit('contact-changed', change),
+      saved_replies: () => undefined,
       presence: onPresence,
+      hello: () => undefined,
       reset: refetchAll,
     },
     (connected) => {
@@ -32,7 +37,6 @@ export function followFeed() {
         const wasLost = state.connection === 'lost';
         state.connection = 'live';
         emit('connection');
-        if (wasLost || !everLive) everLive = true;
         if (wasLost) refetchAll();
       } else if (state.connection !== 'lost') {
         banner = setTimeout(() => {
@@ -71,18 +75,19 @@ export const refreshCounts = debounce(async () => {
   }
 }, 150);
 
-/** @param {import('./types.js').Notice} notice */
-function onNotification(notice) {
-  if (notice?.position) state.notices.items = [notice, ...state.notices.items.filter((n) => n.position !== notice.position)];
-  state.notices.unread += 1;
-  emit('notices', notice);
+/** The event tells of which conversation; who did it is read. @param {{conversation: string}} told */
+async function onNotification(told) {
+  await loadNotices().catch(() => undefined);
+  const notice = state.notices.items.find((n) => n.conversation === told.conversation && !n.read);
+  if (!notice) return;
   desktopNotice(notice);
+  tell(tSlug('notices', notice.kind, { name: notice.by.name ?? tSlug('actor', notice.by.kind) }), 'info', { label: t('open'), act: () => go(address(['conversation', notice.conversation])) });
 }
 
-/** @param {{id: string, availability: import('./types.js').Availability}} change */
+/** @param {{id: string, availability: import('./types.js').Availability, signed_in?: boolean}} change */
 function onAgent(change) {
   const agent = state.reference.agents.find((a) => a.id === change.id);
-  if (agent) agent.availability = change.availability;
+  if (agent) Object.assign(agent, { availability: change.availability, signed_in: change.signed_in ?? agent.signed_in });
   if (state.me?.agent.id === change.id) {
     state.me.availability = change.availability;
     emit('me');

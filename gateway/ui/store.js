@@ -1,6 +1,6 @@
 // What the screen knows, and who wants to be told of changes. Fed by reads and by feed.js; draws nothing.
 
-/** @typedef {'me'|'reference'|'counts'|'list'|'thread'|'outgoing'|'connection'|'notices'|'presence'|'agents'|'tick'|'conversation-changed'} Topic */
+/** @typedef {'me'|'reference'|'counts'|'list'|'thread'|'outgoing'|'connection'|'notices'|'presence'|'agents'|'tick'|'conversation-changed'|'contact-changed'} Topic */
 
 /**
  * @typedef {object} State

@@ -87,7 +87,9 @@
  * @property {ReplyChannel[]} reply_channels
  * @property {string} position
  */
-/** @typedef {{position: string, event_id: string, at: string, recorded_at: string, actor: Actor, action: string, object: {kind: string, id: string, name: string|null}|null, details: Object<string, any>, cause: string|null, correlation: string|null, bulk: string|null, command: string|null}} AuditEntry */
+/** @typedef {{kind: string, value: any, name: string|null}} Value */
+/** @typedef {{field: string, before: Value|null, after: Value|null}} Change */
+/** @typedef {{position: string, event_id: string, at: string, recorded_at: string, actor: Actor, action: string, object: {kind: string, id: string|null, name: string|null}, details: Change[], cause: string|null, correlation: string|null, bulk: string|null, command: string|null}} AuditEntry */
 /** @typedef {{key: string, label: string, kind: string, system: boolean, value: string|null, set_at: string|null, set_by: Actor|null}} Attribute */
 /** @typedef {{id: string, name: string|null, handle: string|null, channel: ChannelRef, forgotten: boolean, blocked: boolean, first_seen_at: string, attributes: Attribute[], groups: Ref[], conversations: Row[]}} Contact */
 /** @typedef {Ref & {login: string, roles: string[], availability: Availability, since: string|null, signed_in: boolean, teams: Ref[], open_conversations: number}} Agent */

@@ -1,6 +1,6 @@
 // The files that go with a reply: chosen, pasted or dropped, uploaded at once, each with its progress.
 
-import { upload } from '../api.js';
+import { conversation } from '../endpoints.js';
 import { fill, h } from '../dom.js';
 import { icon } from '../icons.js';
 import { size, t } from '../i18n.js';
@@ -8,10 +8,13 @@ import { problemText } from '../problems.js';
 
 const SIZE_BYTES_MAX = 20e6;
 
-/** @typedef {{file: File, part: number, id: string|null, problem: string, stop: AbortController}} Pending */
+/** @typedef {{to: string, file: File, part: number, id: string|null, problem: string, stop: AbortController}} Pending */
 
-/** @param {() => void} changed called when what can be sent changes */
-export function attachments(changed) {
+/**
+ * @param {() => string|null} open the conversation that the files go to
+ * @param {() => void} changed called when what can be sent changes
+ */
+export function attachments(open, changed) {
   /** @type {Pending[]} */
   let items = [];
   const element = h('ul', { class: 'uploads', hidden: true, 'aria-label': t('attachment.list') });
@@ -19,9 +22,10 @@ export function attachments(changed) {
 
   /** @param {FileList|null|undefined} files */
   function add(files) {
-    for (const file of files ?? []) {
+    const to = open();
+    for (const file of to ? (files ?? []) : []) {
       /** @type {Pending} */
-      const item = { file, part: 0, id: null, problem: '', stop: new AbortController() };
+      const item = { to: to ?? '', file, part: 0, id: null, problem: '', stop: new AbortController() };
       items.push(item);
       if (file.size > SIZE_BYTES_MAX) item.problem = t('attachment.too-large', { size: size(SIZE_BYTES_MAX) });
       else start(item);
@@ -33,7 +37,7 @@ export function attachments(changed) {
   async function start(item) {
     item.problem = '';
     try {
-      const { upload: id } = await upload(item.file, (part) => ((item.part = part), draw()), item.stop.signal);
+      const { upload: id } = await conversation.upload(item.to, item.file, (part) => ((item.part = part), draw()), item.stop.signal);
       item.id = id;
     } catch (error) {
       if (item.stop.signal.aborted) return;

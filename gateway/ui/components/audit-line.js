@@ -9,50 +9,49 @@ import { actorName, contactName } from './chips.js';
 
 /** @type {Record<string, string>} */
 const ICONS = {
-  assigned: 'user', unassigned: 'user', pended: 'pause', resolved: 'check', returned_to_new: 'undo', message_masked: 'mask', note_masked: 'mask',
-  attachment_masked: 'mask', thread_blocked: 'ban', blocked: 'ban', topic_added: 'tag', topic_removed: 'tag', locked: 'lock', lock_released: 'lock',
-  lock_taken_over: 'lock', note_added: 'note', note_edited: 'note', note_deleted: 'note', message_liked: 'heart', started: 'inbox', reply_sent: 'send', message_received: 'inbox',
+  assigned: 'user', unassigned: 'user', pended: 'pause', resolved: 'check', bulk_resolved: 'check', returned_to_new: 'undo', message_masked: 'mask', note_masked: 'mask',
+  attachment_masked: 'mask', thread_blocked: 'ban', topic_added: 'tag', topic_removed: 'tag', locked: 'lock', lock_released: 'lock',
+  lock_taken_over: 'lock', note_added: 'note', note_edited: 'note', note_deleted: 'note', message_liked: 'heart', conversation_started: 'inbox', reply_sent: 'send', message_received: 'inbox',
 };
 
 /** What was done, without who. @param {AuditEntry} entry */
 export function auditText(entry) {
-  const d = entry.details ?? {};
-  /** @type {Record<string, any>} */
-  const values = {};
-  for (const [name, value] of Object.entries(d)) values[name] = named(value, name);
-  values.to ??= named(d.agent ?? d.team ?? d.assignee, 'to');
-  values.object = entry.object?.name ?? '';
-  const withCause = `audit.${entry.action}.${causeOf(d.cause)}`;
-  let text = hasText(withCause) ? tSlug('audit', `${entry.action}.${causeOf(d.cause)}`, values) : tSlug('audit', entry.action, values);
-  if (entry.bulk ?? d.bulk) text += ` ${t('audit.in-bulk')}`;
-  return text.replaceAll(/\s+/g, ' ').trim();
+  /** @type {Record<string, string>} */
+  const values = { object: entry.object.name ?? '' };
+  for (const change of entry.details) values[change.field] = valueText(change.field, change.after ?? change.before);
+  values.to = values.assignee ?? '';
+  const cause = String(entry.details.find((c) => c.field === 'cause')?.after?.value ?? '');
+  const own = `${entry.action}.${cause}`;
+  const text = tSlug('audit', hasText(`audit.${own}`) ? own : entry.action, values);
+  return (entry.bulk ? `${text} ${t('audit.in-bulk')}` : text).replaceAll(/\s+/g, ' ').trim();
 }
 
-/** @param {any} cause */
-const causeOf = (cause) => (typeof cause === 'string' ? cause : (cause?.kind ?? ''));
-
-/** A detail as words. @param {any} value @param {string} name @returns {string} */
-function named(value, name) {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return number(value);
-  if (typeof value === 'string') return /^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : tSlug(`value.${name}`, value);
-  if (typeof value === 'boolean') return t(value ? 'yes' : 'no');
-  if (Array.isArray(value)) return value.map((v) => named(v, name)).join(', ');
-  return value.name ?? (value.kind ? tSlug(`value.${name}`, value.kind) : '');
+/** A value of a change, in words. @param {string} field @param {import('../types.js').Value|null} value @returns {string} */
+export function valueText(field, value) {
+  if (!value) return '—';
+  if (value.name) return value.name;
+  const raw = value.value;
+  if (typeof raw === 'boolean') return t(raw ? 'yes' : 'no');
+  if (typeof raw === 'number') return number(raw);
+  if (value.kind === 'at') return moment(raw);
+  if (value.kind === 'queue') return tSlug('queue', raw);
+  if (value.kind === 'word') return tSlug(field, raw);
+  return /^[0-9a-f-]{36}$/.test(String(raw)) ? String(raw).slice(0, 8) : String(raw ?? '');
 }
 
 /** @param {AuditEntry} entry */
 export function auditActor(entry) {
-  return entry.actor.kind === 'contact' ? (entry.actor.name ?? contactName(null)) : actorName(entry.actor);
+  return actorName(entry.actor);
 }
 
-/** The line in a conversation. @param {AuditEntry} entry */
-export function auditLine(entry) {
+/** The line in a conversation, where the contact has a name. @param {AuditEntry} entry @param {import('../types.js').ContactRef} contact */
+export function auditLine(entry, contact) {
+  const actor = entry.actor.kind === 'contact' ? contactName(contact) : auditActor(entry);
   return h(
     'li',
     { class: 'audit-line' },
     icon(ICONS[entry.action] ?? 'audit'),
-    h('span', null, h('bdi', { class: 'audit-actor' }, auditActor(entry)), ' ', auditText(entry)),
+    h('span', null, h('bdi', { class: 'audit-actor' }, actor), ' ', auditText(entry)),
     h('time', { datetime: entry.at, title: exact(entry.at), tabIndex: 0 }, clock(entry.at)),
   );
 }

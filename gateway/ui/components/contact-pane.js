@@ -186,6 +186,11 @@ export function contactPane({ signal, close }) {
   }
 
   on('thread', load, signal);
+  on('contact-changed', (change) => {
+    if (change.id !== reading) return;
+    version = -1;
+    load();
+  }, signal);
   on('reference', draw, signal);
   on('me', draw, signal);
   load();

@@ -129,7 +129,7 @@ function attachments(message, readOnly) {
 function delivery(message) {
   const d = message.delivery;
   if (!d) return null;
-  if (d.state === 'failed') return h('p', { class: 'message-foot failed' }, icon('warn'), t('delivery.failed', { cause: tSlug('cause', d.cause ?? 'unknown') }));
+  if (d.state === 'failed') return h('p', { class: 'message-foot failed' }, icon('warn'), t('delivery.failed', { cause: tSlug('cause', d.cause ?? 'unknown') }), h('button', { type: 'button', class: 'link', onClick: () => act((id) => conversation.deliverAgain(id, message.id)) }, t('retry')));
   return h('p', { class: 'message-foot muted', title: exact(d.at) }, icon(d.state === 'accepted' ? 'check' : 'clock'), t(`delivery.${d.state}`));
 }
 

@@ -6,7 +6,7 @@ import { icon } from '../icons.js';
 import { exact, second, t } from '../i18n.js';
 import { problemText } from '../problems.js';
 import { address } from '../router.js';
-import { auditActor, auditText } from './audit-line.js';
+import { auditActor, auditText, valueText } from './audit-line.js';
 import { placeholder, queueBadge, skeleton } from './chips.js';
 
 /** @typedef {import('../types.js').AuditEntry} AuditEntry */
@@ -92,19 +92,17 @@ export function fold(entries) {
   /** @type {Then} */
   const s = { queue: 'new', owner: '', lock: '', topics: [], messages: 0 };
   for (const e of entries) {
-    const d = e.details ?? {};
-    const topic = d.topic?.name ?? '';
-    if (e.action === 'pended') s.queue = 'pending';
-    if (e.action === 'resolved' || e.action === 'bulk_resolved') s.queue = 'resolved';
-    if (e.action === 'returned_to_new' || e.action === 'conversation_started') s.queue = 'new';
-    if (e.action === 'assigned') s.owner = d.to?.name ?? d.agent?.name ?? d.team?.name ?? '';
-    if (e.action === 'unassigned' || s.queue === 'resolved') s.owner = '';
-    if (e.action === 'locked') s.lock = d.agent?.name ?? e.actor.name ?? '';
-    if (e.action === 'lock_taken_over') s.lock = d.to?.name ?? e.actor.name ?? '';
-    if (e.action === 'lock_released') s.lock = '';
-    if (e.action === 'topic_added' && topic && !s.topics.includes(topic)) s.topics.push(topic);
-    if (e.action === 'topic_removed') s.topics = s.topics.filter((name) => name !== topic);
     if (e.action === 'message_received' || e.action === 'reply_sent') s.messages++;
+    if (e.action === 'conversation_started') s.queue = 'new';
+    for (const { field, before, after } of e.details) {
+      if (field === 'queue' && after) s.queue = after.value;
+      if (field === 'assignee') s.owner = after ? valueText(field, after) : '';
+      if (field === 'lock') s.lock = after ? valueText(field, after) : '';
+      if (field !== 'topic') continue;
+      const topic = valueText(field, after ?? before);
+      s.topics = s.topics.filter((name) => name !== topic);
+      if (after) s.topics.push(topic);
+    }
   }
   return s;
 }

@@ -41,7 +41,7 @@ export function replyBox({ signal, contact, moved }) {
     onKeydown: onKey,
     onPaste: (/** @type {ClipboardEvent} */ e) => e.clipboardData?.files.length && kind === 'reply' && (e.preventDefault(), files.add(e.clipboardData.files)),
   });
-  const files = attachments(() => drawButtons());
+  const files = attachments(() => thread.id, () => drawButtons());
   const tools = h('div', { class: 'reply-tools' });
   const buttons = h('div', { class: 'reply-buttons' });
   const box = h('div', { class: 'reply-box' }, tabs, reference, input, files.element, files.input, h('div', { class: 'reply-bar' }, tools, h('span', { class: 'spring' }), buttons));

@@ -19,7 +19,7 @@ import { announce, tell } from './toast.js';
 
 const BOTTOM_PX = 60;
 /** What the entries themselves already show. */
-const SHOWN_AS_ENTRIES = new Set(['message_received', 'reply_sent', 'note_added']);
+const SHOWN_AS_ENTRIES = new Set(['message_received', 'reply_sent', 'note_added', 'delivery_accepted', 'delivery_failed']);
 
 /** @param {{signal: AbortSignal, writeNote: (on: string) => void, putBack: (text: string) => void}} options */
 export function timeline({ signal, writeNote, putBack }) {
@@ -103,7 +103,7 @@ export function timeline({ signal, writeNote, putBack }) {
   /** @param {Line} line @returns {HTMLElement} */
   function build(line) {
     if (line.sort === 'day') return h('li', { class: 'day' }, h('span', null, day(line.at)));
-    if (line.sort === 'audit') return auditLine(line.entry);
+    if (line.sort === 'audit') return auditLine(line.entry, /** @type {import('../types.js').Conversation} */ (thread.data).contact);
     if (line.sort === 'out') return outgoing(line.item);
     return line.entry.type === 'note' ? noteView(line.entry, false) : messageView(line.entry, { writeNote });
   }

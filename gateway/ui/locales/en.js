@@ -1,7 +1,7 @@
 // The screen's texts in English. `{name}` is filled in; where a number decides, the forms are those of Intl.PluralRules.
 
 export default {
-  add: 'Add', cancel: 'Cancel', close: 'Close', copy: 'Copy', loading: 'Loading…', more: 'Show more', name: 'Name', no: 'No', yes: 'Yes', save: 'Save', retry: 'Try again',
+  open: 'Open', add: 'Add', cancel: 'Cancel', close: 'Close', copy: 'Copy', loading: 'Loading…', more: 'Show more', name: 'Name', no: 'No', yes: 'Yes', save: 'Save', retry: 'Try again',
   remove: 'Remove', 'remove-named': 'Remove {name}', rename: 'Rename', 'rename-named': 'Rename {name}', 'edit-named': 'Edit {name}', edit: 'Edit', skip: 'Skip to the page', 'back-to-list': 'Back to the list',
   'time.now': 'now', 'sign-out': 'Sign out',
   'sign-out.drafts': { one: 'You have {n} unsent draft. Signing out discards it, because this computer may be shared.', other: 'You have {n} unsent drafts. Signing out discards them, because this computer may be shared.' },

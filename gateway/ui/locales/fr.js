@@ -2,7 +2,7 @@
 
 /** @type {Record<import('../i18n.js').Key, import('../i18n.js').Text>} */
 export default {
-  add: 'Ajouter', cancel: 'Annuler', close: 'Fermer', copy: 'Copier', loading: 'Chargement…', more: 'Afficher plus', name: 'Nom', no: 'Non', yes: 'Oui', save: 'Enregistrer', retry: 'Réessayer',
+  open: 'Ouvrir', add: 'Ajouter', cancel: 'Annuler', close: 'Fermer', copy: 'Copier', loading: 'Chargement…', more: 'Afficher plus', name: 'Nom', no: 'Non', yes: 'Oui', save: 'Enregistrer', retry: 'Réessayer',
   remove: 'Retirer', 'remove-named': 'Retirer {name}', rename: 'Renommer', 'rename-named': 'Renommer {name}', 'edit-named': 'Modifier {name}', edit: 'Modifier', skip: 'Aller à la page', 'back-to-list': 'Retour à la liste',
   'time.now': 'à l’instant', 'sign-out': 'Se déconnecter',
   'sign-out.drafts': { one: 'Vous avez {n} brouillon non envoyé. La déconnexion l’efface, car ce poste peut être partagé.', other: 'Vous avez {n} brouillons non envoyés. La déconnexion les efface, car ce poste peut être partagé.' },

@@ -115,8 +115,8 @@ export function auditPage(signal) {
 
   /** @param {AuditEntry} entry */
   function line(entry) {
-    const isConversation = entry.object?.kind === 'conversation';
-    const id = entry.object?.id ?? '';
+    const id = entry.object.id ?? '';
+    const replayed = entry.object.kind === 'conversation' ? id : query.conversation;
     return h(
       'tr',
       null,
@@ -126,8 +126,8 @@ export function auditPage(signal) {
       h(
         'td',
         { class: 'nowrap' },
-        h('span', { class: 'muted', title: id }, `${tSlug('object', entry.object?.kind ?? '')} `, entry.object?.name ? h('bdi', null, entry.object.name) : h('code', null, id.slice(0, 8))),
-        isConversation && h('a', { class: 'button-link', href: address(['audit'], { ...query, replay: id }) }, icon('play'), t('audit.replay')),
+        h('span', { class: 'muted', title: id }, `${tSlug('object', entry.object.kind)} `, entry.object.name ? h('bdi', null, entry.object.name) : h('code', null, id.slice(0, 8))),
+        replayed && h('a', { class: 'button-link', href: address(['audit'], { ...query, replay: replayed }) }, icon('play'), t('audit.replay')),
       ),
     );
   }
@@ -139,7 +139,7 @@ export function auditPage(signal) {
       let cursor = null;
       for (let page = 0; page < EXPORT_PAGES_MAX; page++) {
         const found = await audit.search({ ...query, limit: 200, cursor });
-        for (const e of found.entries) lines.push([e.position, e.recorded_at, e.at, e.actor.kind, e.actor.id, e.actor.name, e.action, e.object?.kind, e.object?.id, JSON.stringify(e.details ?? {}), e.cause, e.correlation, e.command].map(cell).join(','));
+        for (const e of found.entries) lines.push([e.position, e.recorded_at, e.at, e.actor.kind, e.actor.id, e.actor.name, e.action, e.object.kind, e.object.id, JSON.stringify(e.details), e.cause, e.correlation, e.command].map(cell).join(','));
         cursor = found.next;
         if (!cursor) break;
       }
