@@ -24,6 +24,7 @@ pub mod rows;
 mod runner;
 pub mod saved_replies;
 pub mod settings;
+pub mod sla;
 pub mod status;
 pub mod table;
 #[cfg(test)]

@@ -51,6 +51,8 @@ projections! {
     notifications: crate::notifications::Notifications;
     /// Replies that channels have not taken yet.
     outbox: crate::outbox::Outbox;
+    /// Which promises of service levels are broken or due.
+    sla: crate::sla::Sla;
 }
 
 /// How projections are run.

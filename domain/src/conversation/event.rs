@@ -1,9 +1,10 @@
 //! What can happen to a conversation.
 
 use crate::content::{Commitment, ContentId, ContentRef};
+use crate::derive;
 use crate::ids::{
-    AgentId, AttachmentId, BulkId, ChannelId, ContactId, ConversationId, EventId, MessageId, NoteId, PublicRootId,
-    RuleId, SlaPolicyId, TeamId, ThreadId, TopicId,
+    AgentId, AttachmentId, BulkId, ChannelId, CommandId, ContactId, ConversationId, EventId, MessageId, NoteId,
+    PublicRootId, RuleId, SlaPolicyId, TeamId, ThreadId, TopicId,
 };
 use crate::sla::Metric;
 use crate::tagged::tagged;
@@ -194,6 +195,23 @@ pub struct SlaBreach {
     pub due: Timestamp,
     /// The fact that started the clock; a clock breaches once.
     pub clock: EventId,
+}
+
+impl SlaBreach {
+    /// Whether it was the wait for an answer that took too long; else for the resolution. One fact may start a clock
+    /// of either kind.
+    pub fn is_of_answer(&self) -> bool {
+        match self.metric {
+            Metric::FirstResponse | Metric::NextResponse => true,
+            Metric::Resolution => false,
+        }
+    }
+
+    /// The command that records it: the same whoever gives it, so that it is recorded once.
+    pub fn command(&self, conversation: ConversationId) -> CommandId {
+        let purpose = if self.is_of_answer() { "breach of the answer" } else { "breach of the resolution" };
+        derive::consequence(self.clock.0, purpose, conversation.0)
+    }
 }
 
 /// How a conversation began.
