@@ -1,3 +1,4 @@
 //! The stores that keep the contract of `store.rs`. None of them knows what an event means.
 
+pub mod embedded;
 pub mod memory;
