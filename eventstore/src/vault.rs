@@ -3,6 +3,7 @@
 
 pub mod attachment;
 mod cover;
+mod custody;
 mod disk;
 mod error;
 mod key;
@@ -14,6 +15,7 @@ mod seal;
 mod tests;
 mod tree;
 
+pub use custody::PASSPHRASE_CHARACTERS_MIN;
 pub use disk::{KEK_FILE, STEPS, Step};
 pub use error::{OpenError, VaultError};
 pub use process::{Hardening, harden_process};
@@ -99,24 +101,10 @@ pub struct PuncturedNumbers {
 impl Vault {
     /// New keys in a directory that does not exist yet, or is empty.
     pub fn create(dir: &Path) -> Result<Self, VaultError> {
-        if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(VaultError::AlreadyThere { dir: dir.to_owned() });
-        }
-        let live = Live::new()?;
-        // Made beside and renamed, so that a crash on the way never looks like a lost key.
-        let new = dir.with_extension("new");
-        if new.exists() {
-            std::fs::remove_dir_all(&new).map_err(VaultError::io("remove", &new))?;
-        }
-        create_private_dir(&new)?;
-        let numbers = Numbers::create(&new)?;
-        let mut disk = Disk::create(&new, &live.root())?;
-        std::fs::rename(&new, dir).map_err(VaultError::io("rename", &new))?;
-        disk.moved_to(dir);
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            disk::sync_dir(parent)?;
-        }
-        Ok(Self::on(disk, live, numbers))
+        create_in(dir, |new| {
+            let (live, numbers) = (Live::new()?, Numbers::create(new)?);
+            Ok((Disk::create(new, &live.root())?, live, numbers))
+        })
     }
 
     /// Opens the keys of a directory for this process alone, and finishes a puncture that a crash cut short.
@@ -333,9 +321,10 @@ impl Vault {
         let count = |ranges: &[Range<u64>]| ranges.iter().map(|range| range.end - range.start).sum();
         let backing = lock(&self.backing);
         let root = lock(&self.live).root();
-        let (generation, state_bytes) = match &*backing {
-            Backing::Memory { generation } => (*generation, 0),
-            Backing::Disk(disk) => (disk.generation(), disk.state_bytes(&root)),
+        let generation = backing.generation();
+        let state_bytes = match &*backing {
+            Backing::Memory { .. } => 0,
+            Backing::Disk(disk) => disk.state_bytes(&root),
         };
         Ok(VaultStatus {
             generation,
@@ -421,6 +410,13 @@ impl Backing {
         }
     }
 
+    fn generation(&self) -> u64 {
+        match self {
+            Self::Memory { generation } => *generation,
+            Self::Disk(disk) => disk.generation(),
+        }
+    }
+
     /// Destroys the key of the old state.
     fn finish(&mut self) -> Result<(), VaultError> {
         match self {
@@ -456,6 +452,28 @@ fn bound(id: ContentId, owner: ContactNumber, associated: &[u8]) -> Vec<u8> {
     bound.extend_from_slice(&owner.0.to_le_bytes());
     bound.extend_from_slice(associated);
     bound
+}
+
+/// Has the files made beside and renames them into place, so that a crash on the way never looks like a lost key.
+fn create_in(
+    dir: &Path,
+    make: impl FnOnce(&Path) -> Result<(Disk, Live, Numbers), VaultError>,
+) -> Result<Vault, VaultError> {
+    if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(VaultError::AlreadyThere { dir: dir.to_owned() });
+    }
+    let new = dir.with_extension("new");
+    if new.exists() {
+        std::fs::remove_dir_all(&new).map_err(VaultError::io("remove", &new))?;
+    }
+    create_private_dir(&new)?;
+    let (mut disk, live, numbers) = make(&new)?;
+    std::fs::rename(&new, dir).map_err(VaultError::io("rename", &new))?;
+    disk.moved_to(dir);
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        disk::sync_dir(parent)?;
+    }
+    Ok(Vault::on(disk, live, numbers))
 }
 
 fn create_private_dir(dir: &Path) -> Result<(), VaultError> {

@@ -94,6 +94,33 @@ pub(super) struct PageFile {
 impl Disk {
     /// New files in an existing empty directory, with this as their first state.
     pub(super) fn create(dir: &Path, root: &Root) -> Result<Self, VaultError> {
+        Self::create_with(dir, &mut root.clone(), &Default::default())
+    }
+
+    /// The same for a state that has pages, of contents and of contacts, which are given their places.
+    pub(super) fn create_with(
+        dir: &Path,
+        root: &mut Root,
+        pages: &[BTreeMap<u32, Arc<Cover>>; 2],
+    ) -> Result<Self, VaultError> {
+        let mut disk = Self::empty(dir)?;
+        let mut space = Space { free: BTreeMap::new(), end: 0 };
+        for (number, page) in &pages[0] {
+            let place = disk.write_page(TreeKind::Contents, *number, page, &mut space)?;
+            root.contents.pages.insert(*number, place);
+        }
+        for (number, page) in &pages[1] {
+            let place = disk.write_page(TreeKind::Contacts, *number, page, &mut space)?;
+            root.contacts.pages.insert(*number, place);
+        }
+        disk.pages.file.sync_data().map_err(VaultError::io("sync", &disk.pages.path))?;
+        disk.write_root(root)?;
+        disk.other_slot_holds_a_key = false;
+        sync_dir(dir)?;
+        Ok(disk)
+    }
+
+    fn empty(dir: &Path) -> Result<Self, VaultError> {
         let new = |name: &str| {
             let path = dir.join(name);
             let options = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
@@ -102,9 +129,8 @@ impl Disk {
         let pages = Arc::new(PageFile { file: new(PAGES_FILE)?, path: dir.join(PAGES_FILE) });
         let roots = [new(ROOT_FILES[0])?, new(ROOT_FILES[1])?];
         let kek = new(KEK_FILE)?;
-        let dir = dir.to_owned();
-        let mut disk = Self {
-            dir,
+        let disk = Self {
+            dir: dir.to_owned(),
             kek,
             roots,
             pages,
@@ -115,9 +141,6 @@ impl Disk {
             witness: None,
         };
         disk.lock()?;
-        disk.write_root(root)?;
-        disk.other_slot_holds_a_key = false;
-        sync_dir(&disk.dir)?;
         Ok(disk)
     }
 

@@ -107,6 +107,18 @@ pub enum VaultError {
     /// What belongs to no contact is not forgotten with one.
     #[error("the workspace's own contents can't be forgotten as a whole")]
     WorkspaceStays,
+    /// A passphrase that is guessed too soon.
+    #[error(
+        "the passphrase must have at least {} characters; several random words are best",
+        super::custody::PASSPHRASE_CHARACTERS_MIN
+    )]
+    WeakPassphrase,
+    /// The passphrase does not open the copy, or the copy is damaged.
+    #[error("the passphrase does not open this custody copy, or the copy is damaged")]
+    WrongPassphrase,
+    /// The bytes are something else.
+    #[error("this is not a custody copy that this version of clew knows")]
+    NotACustodyCopy,
     /// A test stopped the vault here.
     #[error("stopped at {0:?}")]
     Stopped(Step),

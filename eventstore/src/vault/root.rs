@@ -41,14 +41,18 @@ impl Root {
         for shape in shapes {
             encode_shape(shape, &mut out);
         }
-        put_varint(&mut out, self.custody.len() as u64);
+        self.encode_custody(&mut out);
+        out
+    }
+
+    pub(super) fn encode_custody(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.custody.len() as u64);
         for copy in &self.custody {
-            put_varint(&mut out, copy.holder.len() as u64);
+            put_varint(out, copy.holder.len() as u64);
             out.extend_from_slice(copy.holder.as_bytes());
-            put_varint(&mut out, copy.generation);
+            put_varint(out, copy.generation);
             out.extend_from_slice(&copy.exported_at_micros.to_le_bytes());
         }
-        out
     }
 
     /// What [`encode`](Self::encode) gave; none if that is not such a thing.
@@ -58,18 +62,23 @@ impl Root {
         bytes = rest;
         let contents = decode_shape(TreeKind::Contents, &mut bytes)?;
         let contacts = decode_shape(TreeKind::Contacts, &mut bytes)?;
+        let custody = Self::decode_custody(&mut bytes)?;
+        bytes.is_empty().then_some(Self { secret, contents, contacts, custody })
+    }
+
+    pub(super) fn decode_custody(bytes: &mut &[u8]) -> Option<Vec<Custody>> {
         let mut custody = Vec::new();
-        for _ in 0..take_varint(&mut bytes)? {
-            let length = usize::try_from(take_varint(&mut bytes)?).ok()?;
+        for _ in 0..take_varint(bytes)? {
+            let length = usize::try_from(take_varint(bytes)?).ok()?;
             let (holder, rest) = bytes.split_at_checked(length)?;
-            bytes = rest;
-            let generation = take_varint(&mut bytes)?;
+            *bytes = rest;
+            let generation = take_varint(bytes)?;
             let (at, rest) = bytes.split_first_chunk()?;
-            bytes = rest;
+            *bytes = rest;
             let holder = String::from_utf8(holder.to_vec()).ok()?;
             custody.push(Custody { holder, generation, exported_at_micros: i64::from_le_bytes(*at) });
         }
-        bytes.is_empty().then_some(Self { secret, contents, contacts, custody })
+        Some(custody)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use clew_domain::plaintext::Note;
+use clew_domain::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -254,6 +255,34 @@ fn a_failed_overwriting_is_made_up_for_by_the_next_call() {
     assert!(!opens(&vault, &content));
     let kek = std::fs::read(disk.dir.join(KEK_FILE)).expect("the key file");
     assert!(!kek.windows(32).any(|key| key == old));
+}
+
+#[test]
+fn a_custody_copy_brings_back_what_was_readable_when_it_was_made() {
+    let (disk, vault) = OnDisk::new();
+    let contents: Vec<_> = (0..10).map(|_| vault.seal(ALICE, b"text").expect("sealed")).collect();
+    vault.puncture(&[span(contents[3].id.0, 1)], &[BOB]).expect("punctured");
+    let passphrase = "correct horse battery";
+    assert!(matches!(vault.export_custody("x", Timestamp::from_micros(1), "short"), Err(VaultError::WeakPassphrase)));
+    let copy = vault.export_custody("safe 1", Timestamp::from_micros(1), passphrase).expect("exported");
+    let known = vault.status().expect("a status").custody;
+    assert_eq!(known[0].holder, "safe 1");
+    drop(vault);
+    assert_eq!(disk.open().status().expect("a status").custody, known);
+
+    let other = disk.dir.with_file_name("restored");
+    assert!(matches!(Vault::import_custody(&other, &copy, "wrong horse battery"), Err(VaultError::WrongPassphrase)));
+    assert!(matches!(Vault::import_custody(&other, b"something else", passphrase), Err(VaultError::NotACustodyCopy)));
+    assert!(matches!(Vault::import_custody(&disk.dir, &copy, passphrase), Err(VaultError::AlreadyThere { .. })));
+    drop(Vault::import_custody(&other, &copy, passphrase).expect("imported"));
+    let restored = Vault::open(&other).expect("the keys open");
+    for (index, content) in contents.iter().enumerate() {
+        assert_eq!(opens(&restored, content), index != 3);
+    }
+    assert!(restored.is_erased(contents[0].id, BOB).expect("the keys are there"));
+    assert!(restored.reserve(1).expect("a number") > contents[9].id);
+    assert!(restored.forget_custody(known[0].generation).expect("forgotten"));
+    assert_eq!(restored.status().expect("a status").custody, []);
 }
 
 #[derive(Clone, Debug)]
