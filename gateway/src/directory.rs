@@ -183,7 +183,10 @@ impl AgentRecord {
                 self.sessions.remove(session);
             }
             AgentEvent::AvailabilityChanged { .. } => self.since = Some(fact.occurred_at),
-            AgentEvent::PreferencesChanged { .. } | AgentEvent::NotificationsRead { .. } => {}
+            AgentEvent::PreferencesChanged { .. }
+            | AgentEvent::NotificationsRead { .. }
+            | AgentEvent::ConversationClaimed { .. }
+            | AgentEvent::ConversationFreed { .. } => {}
         }
     }
 }

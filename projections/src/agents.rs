@@ -116,7 +116,9 @@ fn of_agent(rows: &mut Rows, id: AgentId, event: &AgentEvent, fact: &Fact) -> Re
             agent.since = Some(fact.occurred_at);
         }
         AgentEvent::PreferencesChanged { preferences } => agent.preferences = preferences.clone(),
-        AgentEvent::NotificationsRead { .. } => {}
+        AgentEvent::NotificationsRead { .. }
+        | AgentEvent::ConversationClaimed { .. }
+        | AgentEvent::ConversationFreed { .. } => {}
     }
     rows.put(&key, agent);
     Ok(())

@@ -1,11 +1,11 @@
 //! What may be asked of an agent at work, and what follows. Whether the account is open and an away state can
 //! be chosen is the workspace's to say: see [`crate::workspace::WorkspaceState`].
 
-use super::event::{AgentEvent, Availability, AvailabilityCause, Preferences, SignOutCause};
+use super::event::{AgentEvent, Availability, AvailabilityCause, ClaimCause, FreeCause, Preferences, SignOutCause};
 use super::state::AgentState;
 use crate::decider::Decider;
 use crate::fact::CommandMeta;
-use crate::ids::{AwayStatusId, SessionId};
+use crate::ids::{AwayStatusId, ConversationId, SessionId};
 
 /// The open sessions of one agent at most.
 pub const SESSIONS_MAX: usize = 50;
@@ -50,6 +50,27 @@ pub enum Command {
         /// The sequence of the last notification read, by partition.
         up_to: Vec<u64>,
     },
+    /// Be given a conversation by distribution.
+    Claim {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The conversations in New that the workspace gives an agent at most.
+        held_max: usize,
+    },
+    /// Count a conversation in New that the agent owns, however many there are.
+    Count {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Count a conversation no longer.
+    Free {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Why.
+        cause: FreeCause,
+    },
+    /// Take nothing any more, because nobody is at the screen.
+    LoseConnection,
 }
 
 /// Why what was asked of an agent may not happen.
@@ -61,6 +82,12 @@ pub enum Rejection {
     /// More sessions than anyone needs.
     #[error("{SESSIONS_MAX} sessions are open already; sign out of one first")]
     TooManySessions,
+    /// They take no conversations now.
+    #[error("the agent is not available")]
+    NotAvailable,
+    /// They have as many as they are given at most.
+    #[error("the agent has as many conversations in New as the workspace gives at most")]
+    NoRoom,
 }
 
 /// The rules of an agent.
@@ -89,8 +116,19 @@ impl Decider for Agent {
             Command::ChangePreferences { preferences } if *preferences != state.preferences => {
                 vec![AgentEvent::PreferencesChanged { preferences: preferences.clone() }]
             }
-            Command::SignOut { .. } | Command::ChangePreferences { .. } => Vec::new(),
             Command::ReadNotifications { up_to } => read(state, up_to).into_iter().collect(),
+            Command::Claim { conversation, held_max } => return claim(state, *conversation, *held_max),
+            Command::Count { conversation } => counts(state, *conversation, ClaimCause::Owned).into_iter().collect(),
+            Command::Free { conversation, cause } if state.holds.contains(conversation) => {
+                vec![AgentEvent::ConversationFreed { conversation: *conversation, cause: *cause }]
+            }
+            Command::LoseConnection if state.availability == Availability::Available => {
+                availability_changes(state, Availability::Away, AvailabilityCause::ConnectionLost).into_iter().collect()
+            }
+            Command::SignOut { .. }
+            | Command::ChangePreferences { .. }
+            | Command::Free { .. }
+            | Command::LoseConnection => Vec::new(),
         })
     }
 
@@ -129,6 +167,22 @@ fn availability_changes(
     cause: AvailabilityCause,
 ) -> Option<AgentEvent> {
     (state.availability != availability).then_some(AgentEvent::AvailabilityChanged { availability, cause })
+}
+
+fn claim(state: &AgentState, conversation: ConversationId, held_max: usize) -> Result<Vec<AgentEvent>, Rejection> {
+    let claimed = counts(state, conversation, ClaimCause::Distribution);
+    if claimed.is_some() && state.availability != Availability::Available {
+        return Err(Rejection::NotAvailable);
+    }
+    if claimed.is_some() && state.holds.len() >= held_max {
+        return Err(Rejection::NoRoom);
+    }
+    Ok(claimed.into_iter().collect())
+}
+
+fn counts(state: &AgentState, conversation: ConversationId, cause: ClaimCause) -> Option<AgentEvent> {
+    let held = state.holds.contains(&conversation);
+    (!held).then_some(AgentEvent::ConversationClaimed { conversation, cause })
 }
 
 fn leave_retired(state: &AgentState, status: AwayStatusId) -> Vec<AgentEvent> {

@@ -1,6 +1,6 @@
 //! What can happen to an agent at work. Accounts, roles and rights are the workspace's.
 
-use crate::ids::{AwayStatusId, SessionId};
+use crate::ids::{AwayStatusId, ConversationId, SessionId};
 use crate::tagged::tagged;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,44 @@ pub enum AgentEvent {
         /// The sequence of the last notification read, by partition.
         up_to: Vec<u64>,
     },
+    /// The agent has a conversation in New: it counts against what they are given at most.
+    ConversationClaimed {
+        /// The conversation.
+        conversation: ConversationId,
+        /// How it came about.
+        cause: ClaimCause,
+    },
+    /// A conversation counts against the agent's limit no longer.
+    ConversationFreed {
+        /// The conversation.
+        conversation: ConversationId,
+        /// How it came about.
+        cause: FreeCause,
+    },
+}
+
+/// How an agent came to have a conversation in New.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimCause {
+    /// They were available, and it was the first that waited: it was given to them in the same commit.
+    Distribution,
+    /// They own it for another reason: by hand, by answering first, or because theirs came back to New.
+    Owned,
+}
+
+/// Why a conversation counts no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FreeCause {
+    /// It waits for the contact, or for work of ours.
+    Pended,
+    /// It is done.
+    Resolved,
+    /// Nobody or somebody else owns it now.
+    Reassigned,
 }
 
 /// Whether an agent takes conversations.
@@ -82,6 +120,8 @@ pub enum AvailabilityCause {
     SignOut,
     /// The away state that the agent was in was retired.
     StatusRetired,
+    /// The agent's connection was lost for longer than the workspace allows.
+    ConnectionLost,
 }
 
 /// What an agent prefers.

@@ -1,7 +1,7 @@
 //! What is known of an agent at work, by folding their events.
 
 use super::event::{AgentEvent, Availability, Preferences};
-use crate::ids::SessionId;
+use crate::ids::{ConversationId, SessionId};
 use std::collections::BTreeSet;
 
 /// An agent as the facts tell.
@@ -15,6 +15,8 @@ pub struct AgentState {
     pub preferences: Preferences,
     /// The sequence of the last notification that they read, by partition; what is missing at the end is 0.
     pub read_up_to: Vec<u64>,
+    /// The conversations in New that count against what they are given at most.
+    pub holds: BTreeSet<ConversationId>,
 }
 
 impl AgentState {
@@ -29,6 +31,12 @@ impl AgentState {
             AgentEvent::AvailabilityChanged { availability, cause: _ } => self.availability = *availability,
             AgentEvent::PreferencesChanged { preferences } => self.preferences = preferences.clone(),
             AgentEvent::NotificationsRead { up_to } => self.read_up_to.clone_from(up_to),
+            AgentEvent::ConversationClaimed { conversation, cause: _ } => {
+                self.holds.insert(*conversation);
+            }
+            AgentEvent::ConversationFreed { conversation, cause: _ } => {
+                self.holds.remove(conversation);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::decider::spec::given;
-use crate::ids::{AwayStatusId, SessionId};
+use crate::ids::{AwayStatusId, ConversationId, SessionId};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -120,6 +120,47 @@ fn what_was_read_stays_read() {
     given::<Agent>([]).when(when(&[0, 0])).then_nothing();
 }
 
+fn conversation(n: u128) -> ConversationId {
+    ConversationId(Uuid::from_u128(n))
+}
+
+fn claimed(n: u128, cause: ClaimCause) -> AgentEvent {
+    AgentEvent::ConversationClaimed { conversation: conversation(n), cause }
+}
+
+fn claim(n: u128, held_max: usize) -> Command {
+    Command::Claim { conversation: conversation(n), held_max }
+}
+
+#[test]
+fn an_available_agent_is_given_what_they_have_room_for() {
+    let available = [signed_in(1), now(Availability::Available, AvailabilityCause::ByHand)];
+    given::<Agent>(available.clone()).when(claim(7, 1)).then([claimed(7, ClaimCause::Distribution)]);
+    given::<Agent>([signed_in(1)]).when(claim(7, 1)).then_rejected(Rejection::NotAvailable);
+    let full = available.into_iter().chain([claimed(7, ClaimCause::Distribution)]);
+    given::<Agent>(full.clone()).when(claim(8, 1)).then_rejected(Rejection::NoRoom);
+    given::<Agent>(full).when(claim(7, 1)).then_nothing();
+}
+
+#[test]
+fn what_an_agent_owns_counts_until_it_is_freed() {
+    let count = Command::Count { conversation: conversation(7) };
+    let free = Command::Free { conversation: conversation(7), cause: FreeCause::Pended };
+    let freed = AgentEvent::ConversationFreed { conversation: conversation(7), cause: FreeCause::Pended };
+    given::<Agent>([]).when(count).then([claimed(7, ClaimCause::Owned)]);
+    given::<Agent>([claimed(7, ClaimCause::Owned)]).when(free.clone()).then([freed]);
+    given::<Agent>([]).when(free).then_nothing();
+}
+
+#[test]
+fn a_lost_connection_makes_the_available_away() {
+    let available = now(Availability::Available, AvailabilityCause::ByHand);
+    let lost = now(Availability::Away, AvailabilityCause::ConnectionLost);
+    given::<Agent>([signed_in(1), available]).when(Command::LoseConnection).then([lost]);
+    let lunch = now(Availability::AwayFor(LUNCH), AvailabilityCause::ByHand);
+    given::<Agent>([signed_in(1), lunch]).when(Command::LoseConnection).then_nothing();
+}
+
 fn any_availability() -> impl Strategy<Value = Availability> {
     prop_oneof![Just(Availability::Available), Just(Availability::Away), Just(Availability::AwayFor(LUNCH))]
 }
@@ -133,6 +174,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Command::LeaveRetiredStatus { status: LUNCH }),
         any_availability().prop_map(|it| Command::ChangePreferences { preferences: prefers(it) }),
         prop::collection::vec(0..4u64, 0..3).prop_map(|up_to| Command::ReadNotifications { up_to }),
+        (1..6u128).prop_map(|n| claim(n, 3)),
+        (1..6u128).prop_map(|n| Command::Count { conversation: conversation(n) }),
+        (1..6u128).prop_map(|n| Command::Free { conversation: conversation(n), cause: FreeCause::Reassigned }),
+        Just(Command::LoseConnection),
     ]
 }
 

@@ -56,6 +56,16 @@ pub enum Command {
         /// How it comes about.
         cause: UnassignmentCause,
     },
+    /// Give it to an agent because it is the first that waits, open for writing.
+    Distribute {
+        /// To whom.
+        agent: AgentId,
+    },
+    /// Take it from an agent who left: it is its team's again, or nobody's. Asked for another's, it changes nothing.
+    Release {
+        /// Who left.
+        agent: AgentId,
+    },
     /// Let it wait.
     Pend {
         /// Until when, if not only for the contact.
@@ -285,6 +295,9 @@ pub enum Rejection {
     /// A message of another contact came for a thread that is not blocked.
     #[error("the thread is not blocked; the message belongs to its own contact's conversation")]
     BelongsElsewhere,
+    /// It needs nobody now, or has somebody.
+    #[error("the conversation does not wait for an agent")]
+    NotWaiting,
 }
 
 type Decision = Result<Vec<ConversationEvent>, Rejection>;
@@ -309,6 +322,8 @@ impl Decider for Conversation {
             Command::RetryDelivery { reply } => messages::retry_delivery(state, *reply),
             Command::Assign { to, cause } => assign(state, *to, *cause),
             Command::Unassign { cause } => Ok(unassign(state, *cause)),
+            Command::Distribute { agent } => distribute(state, *agent),
+            Command::Release { agent } => Ok(release(state, *agent)),
             Command::Pend { until } => pend(state, meta, *until),
             Command::Resolve { reason, bulk } => Ok(resolve(state, *reason, *bulk)),
             Command::ReturnToNew { cause } => return_to_new(state, *cause),
@@ -404,6 +419,34 @@ fn assign(state: &State, to: Assignee, cause: AssignmentCause) -> Decision {
 
 fn unassign(state: &State, cause: UnassignmentCause) -> Vec<ConversationEvent> {
     only_if(state.is_owned(), E::Unassigned { cause })
+}
+
+fn distribute(state: &State, agent: AgentId) -> Decision {
+    if state.agent == Some(agent) {
+        return Ok(Vec::new());
+    }
+    if state.queue != Queue::New || state.agent.is_some() {
+        return Err(Rejection::NotWaiting);
+    }
+    match state.lock {
+        Some(holder) if holder != agent => return Err(Rejection::LockedByOther(holder)),
+        Some(_) | None => {}
+    }
+    let assigned = E::Assigned { to: Assignee::Agent(agent), cause: AssignmentCause::Distribution };
+    let locked = state.lock.is_none().then_some(E::Locked { agent });
+    Ok(std::iter::once(assigned).chain(locked).collect())
+}
+
+fn release(state: &State, agent: AgentId) -> Vec<ConversationEvent> {
+    if state.agent != Some(agent) || state.queue == Queue::Resolved {
+        return Vec::new();
+    }
+    let left = match state.team {
+        Some(team) => E::Assigned { to: Assignee::Team(team), cause: AssignmentCause::AgentLeft },
+        None => E::Unassigned { cause: UnassignmentCause::AgentLeft },
+    };
+    let unlocked = release_lock(state, ReleaseCause::Reassigned).filter(|_| state.lock == Some(agent));
+    std::iter::once(left).chain(unlocked).collect()
 }
 
 fn release_lock(state: &State, cause: ReleaseCause) -> Option<ConversationEvent> {

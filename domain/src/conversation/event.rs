@@ -425,6 +425,8 @@ pub enum AssignmentCause {
     Rule,
     /// The channel gives new conversations to this team.
     Channel,
+    /// The agent who had it left; it is the team's again.
+    AgentLeft,
 }
 
 /// How an assignment ended.

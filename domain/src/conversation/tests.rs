@@ -111,6 +111,31 @@ fn the_first_message_starts_it_and_gives_it_to_the_team_of_the_channel() {
 }
 
 #[test]
+fn the_first_that_waits_is_given_and_locked() {
+    let given_to = |agent| E::Assigned { to: Assignee::Agent(agent), cause: AssignmentCause::Distribution };
+    let distribute = || Command::Distribute { agent: ALICE };
+    given([]).when(distribute()).then([given_to(ALICE), E::Locked { agent: ALICE }]);
+    given([E::Locked { agent: ALICE }]).when(distribute()).then([given_to(ALICE)]);
+    given([assigned(ALICE)]).when(distribute()).then_nothing();
+    given([assigned(BOB)]).when(distribute()).then_rejected(Rejection::NotWaiting);
+    given([PENDED]).when(distribute()).then_rejected(Rejection::NotWaiting);
+    given([E::Locked { agent: BOB }]).when(distribute()).then_rejected(Rejection::LockedByOther(BOB));
+}
+
+#[test]
+fn what_an_agent_leaves_is_the_teams_again_or_nobodys() {
+    let release = || Command::Release { agent: ALICE };
+    let unlocked = E::LockReleased { agent: ALICE, cause: ReleaseCause::Reassigned };
+    let nobodys = E::Unassigned { cause: UnassignmentCause::AgentLeft };
+    given([assigned(ALICE), E::Locked { agent: ALICE }]).when(release()).then([nobodys.clone(), unlocked]);
+    given([assigned(ALICE), E::Locked { agent: BOB }]).when(release()).then([nobodys]);
+    let to_team = |cause| E::Assigned { to: Assignee::Team(TEAM), cause };
+    let of_the_team = [to_team(AssignmentCause::Channel), assigned(ALICE)];
+    given(of_the_team).when(release()).then([to_team(AssignmentCause::AgentLeft)]);
+    given([assigned(BOB)]).when(release()).then_nothing();
+}
+
+#[test]
 fn a_message_delivered_twice_lands_once() {
     given([]).when(Command::Receive(receive(1))).then_nothing();
     given([resolved()]).when(Command::Receive(receive(1))).then_nothing();

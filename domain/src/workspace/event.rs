@@ -308,11 +308,32 @@ pub struct Settings {
     pub conversations_per_agent_max: u16,
     /// How long a lock outlives a lost connection, in seconds.
     pub lock_grace_s: u32,
+    /// What becomes of what an agent has in New when they sign out or their connection is lost.
+    #[serde(default)]
+    pub when_agent_leaves: WhenAgentLeaves,
+}
+
+/// What becomes of the conversations in New of an agent who is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WhenAgentLeaves {
+    /// They are given to others at once; what is pending stays theirs until the contact writes.
+    #[default]
+    HandOver,
+    /// They stay theirs.
+    Keep,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { agents_may_mask: false, first_response_assigns: true, conversations_per_agent_max: 5, lock_grace_s: 60 }
+        Self {
+            agents_may_mask: false,
+            first_response_assigns: true,
+            conversations_per_agent_max: 5,
+            lock_grace_s: 60,
+            when_agent_leaves: WhenAgentLeaves::HandOver,
+        }
     }
 }
 

@@ -123,6 +123,8 @@ kinds! {
         "Connect a new channel for another kind.";
     NOT_SIGNED_IN CONFLICT "not-signed-in" "The agent is not signed in"
         "Who is not there takes no conversations.";
+    TAKES_NO_MORE CONFLICT "takes-no-more" "The agent is given no conversation now"
+        "They are not available, or have as many in New as the workspace gives at most.";
     FILLED_BY_PROGRAMS CONFLICT "filled-by-programs" "Only programs and rules fill this attribute"
         "Its definition says `system`.";
     INVALID_ATTRIBUTE_VALUE UNPROCESSABLE_ENTITY "invalid-attribute-value" "The value does not fit the attribute"
@@ -158,6 +160,8 @@ kinds! {
         "A follow-up starts where none is open.";
     BELONGS_ELSEWHERE CONFLICT "belongs-elsewhere" "The message belongs to another conversation"
         "Each contact of a public thread has a conversation of their own.";
+    NOT_WAITING CONFLICT "not-waiting" "The conversation does not wait for an agent"
+        "It is not in New, or somebody owns it.";
 }
 
 /// The kind with this slug, if there is one.

@@ -166,6 +166,7 @@ impl From<agent::Rejection> for Problem {
         let kind = match rejection {
             agent::Rejection::NotSignedIn => &kinds::NOT_SIGNED_IN,
             agent::Rejection::TooManySessions => &kinds::TOO_MANY,
+            agent::Rejection::NotAvailable | agent::Rejection::NoRoom => &kinds::TAKES_NO_MORE,
         };
         Self::new(kind).detail(rejection.to_string())
     }
@@ -219,6 +220,7 @@ impl From<conversation::Rejection> for Problem {
             R::UntilNotAhead => plain(&kinds::INVALID_VALUE).with("field", "until"),
             R::AlreadyStarted => plain(&kinds::ALREADY_STARTED),
             R::BelongsElsewhere => plain(&kinds::BELONGS_ELSEWHERE),
+            R::NotWaiting => plain(&kinds::NOT_WAITING),
         }
     }
 }
