@@ -80,6 +80,8 @@ actions! {
     203 AvailabilityChanged "availability_changed",
     204 PreferencesChanged "preferences_changed",
     205 NotificationsRead "notifications_read",
+    206 ConversationClaimed "conversation_claimed",
+    207 ConversationFreed "conversation_freed",
     301 WorkspaceCreated "workspace_created",
     302 SettingsChanged "settings_changed",
     303 ChannelConnected "channel_connected",
@@ -206,6 +208,8 @@ impl Action {
             A::AvailabilityChanged { .. } => Self::AvailabilityChanged,
             A::PreferencesChanged { .. } => Self::PreferencesChanged,
             A::NotificationsRead { .. } => Self::NotificationsRead,
+            A::ConversationClaimed { .. } => Self::ConversationClaimed,
+            A::ConversationFreed { .. } => Self::ConversationFreed,
         }
     }
 

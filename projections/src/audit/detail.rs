@@ -351,6 +351,12 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
             plain(this, vec![changed, now("cause", word(cause))])
         }
         A::PreferencesChanged { .. } | A::NotificationsRead { .. } => plain(this, Vec::new()),
+        A::ConversationClaimed { conversation, cause } => {
+            plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
+        }
+        A::ConversationFreed { conversation, cause } => {
+            plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
+        }
     })
 }
 
