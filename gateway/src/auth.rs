@@ -13,7 +13,7 @@ use crate::state::AppState;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue};
 use clew_domain::ids::{AgentId, ChannelId, SessionId, TokenId};
-use clew_domain::workspace::{ChannelRight, Role, Scope, WorkspaceState};
+use clew_domain::workspace::{ChannelRight, Role, Scope, TokenHash, WorkspaceState};
 use permissions::Permission;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,8 +87,14 @@ fn by_token(app: &AppState, authorization: &HeaderValue) -> Identity {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
-    let settings = app.directory.settings();
-    let known = presented.and_then(|token| settings.workspace.token_by_hash(&tokens::hash(token), app.clock.now()));
+    match presented {
+        Some(token) => by_token_hash(app, &app.directory.settings(), &tokens::hash(token)),
+        None => Identity::Refused(&kinds::TOKEN_INVALID),
+    }
+}
+
+fn by_token_hash(app: &AppState, settings: &Settings, hash: &TokenHash) -> Identity {
+    let known = settings.workspace.token_by_hash(hash, app.clock.now());
     let Some((token, record)) = known else { return Identity::Refused(&kinds::TOKEN_INVALID) };
     let Some(account) = settings.workspace.open_account(record.agent) else {
         return Identity::Refused(&kinds::TOKEN_INVALID);
@@ -123,6 +129,19 @@ impl Caller {
             settings_version: settings.version,
             workspace: Arc::clone(&settings.workspace),
         })
+    }
+
+    /// The caller as they are now; none if the session or token is no longer valid.
+    pub fn refreshed(&self, app: &AppState) -> Option<Self> {
+        let identity = match &self.credential {
+            Credential::Session(session) => by_session(app, self.agent, *session),
+            Credential::Token { token, .. } => {
+                let settings = app.directory.settings();
+                let hash = settings.workspace.tokens.get(token)?.hash;
+                by_token_hash(app, &settings, &hash)
+            }
+        };
+        identity.caller().ok().cloned()
     }
 
     /// The caller's roles.

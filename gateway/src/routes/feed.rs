@@ -1,0 +1,232 @@
+//! What happens, as it happens: `GET /v1/feed`, server-sent events. The id of each event is the position to resume
+//! from; where that is no longer known, `reset` says that everything is to be fetched again.
+
+use super::queues::counts_of;
+use crate::auth::Caller;
+use crate::error::{Problem, kinds};
+use crate::extract::Query;
+use crate::reader::Reader;
+use crate::state::AppState;
+use crate::view::Row;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use clew_domain::agent::Availability;
+use clew_domain::conversation::Queue;
+use clew_domain::ids::{AgentId, ConversationId};
+use clew_eventstore::cursor::Cursor;
+use clew_projections::action::Action;
+use clew_projections::feed::{Next, Notice, Notices, Subscription};
+use clew_projections::queues::Filter;
+use futures::stream::{self, Stream, StreamExt};
+use prometheus_client::metrics::gauge::Gauge;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Where to begin.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// Behind this position; `Last-Event-ID` says the same. From now on, if absent.
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ConversationChanged {
+    id: ConversationId,
+    queue: Queue,
+    version: u64,
+    kinds: Vec<Action>,
+    row: Row,
+}
+
+#[derive(Serialize)]
+struct AgentChanged {
+    id: AgentId,
+    availability: Availability,
+    signed_in: bool,
+}
+
+/// What happens, as it happens
+///
+/// Events: `conversation`, `counts`, `notification`, `agent`, `contact`, `saved_replies`, `settings`, `reset`. A comment
+/// every 15 seconds shows that the connection lives.
+#[utoipa::path(
+    get, path = "/v1/feed", tag = "feed",
+    responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"))
+)]
+pub async fn feed(
+    State(app): State<AppState>,
+    caller: Caller,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?").to_owned());
+    let after: Option<Cursor> = last.or(wanted.after).map(|text| text.parse()).transpose()?;
+    let max = app.config.feeds_per_caller_max;
+    let turn = app.feed_turns.take(caller.agent, max);
+    let turn = turn.ok_or_else(|| Problem::new(&kinds::TOO_MANY_FEEDS).with("max", max))?;
+    app.metrics.feeds_open.inc();
+    let turn = (turn, OpenFeed(app.metrics.feeds_open.clone()));
+    let subscription = app.projections.feed().subscribe(after.as_ref());
+    let from = after.unwrap_or_else(|| app.projections.feed().position());
+    let client = Client { app, caller, subscription, waiting: VecDeque::new(), _turn: turn };
+    // The first event tells where one is, so that a client that gets nothing else can resume.
+    let hello = stream::once(std::future::ready(Ok(event("hello", &from, &serde_json::json!({})))));
+    let events = stream::unfold(client, |mut client| async { Some((Ok(client.next().await?), client)) });
+    Ok(Sse::new(hello.chain(events)).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// How many feeds each caller holds open.
+#[derive(Clone, Debug, Default)]
+pub struct Turns(Arc<Mutex<HashMap<AgentId, u32>>>);
+
+/// Leave to hold a feed open, given back when dropped.
+struct Turn {
+    turns: Turns,
+    agent: AgentId,
+}
+
+/// Counts a feed as open until dropped.
+struct OpenFeed(Gauge);
+
+impl Turns {
+    fn take(&self, agent: AgentId, max: u32) -> Option<Turn> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(agent).or_insert(0);
+        if *count >= max {
+            return None;
+        }
+        *count += 1;
+        Some(Turn { turns: self.clone(), agent })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut open = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.agent) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.agent);
+            }
+        }
+    }
+}
+
+impl Drop for OpenFeed {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+struct Client {
+    app: AppState,
+    caller: Caller,
+    subscription: Subscription,
+    waiting: VecDeque<Event>,
+    _turn: (Turn, OpenFeed),
+}
+
+impl Client {
+    /// The next event; none when the server stops or the caller may no longer listen.
+    async fn next(&mut self) -> Option<Event> {
+        let mut stopping = self.app.stopping.clone();
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            let next = tokio::select! {
+                next = self.subscription.next() => next?,
+                _ = stopping.wait_for(|stop| *stop) => return None,
+            };
+            // Rights may have changed since the feed was opened.
+            self.caller = self.caller.refreshed(&self.app)?;
+            match next {
+                Next::Reset(cursor) => return Some(event("reset", &cursor, &serde_json::json!({}))),
+                Next::Notices(notices) => {
+                    if let Err(problem) = self.tell(&notices).await {
+                        tracing::warn!(problem = problem.kind().slug, "a feed ends early");
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Only the last event of a batch names the new position: who loses the connection before it gets all again.
+    async fn tell(&mut self, notices: &Arc<Notices>) -> Result<(), Problem> {
+        let mut told = Vec::new();
+        let mut queues_changed = false;
+        for notice in &notices.notices {
+            match notice {
+                Notice::Conversation { id, version, actions } => {
+                    if let Some(changed) = self.conversation(*id, *version, actions).await? {
+                        queues_changed = true;
+                        told.push(("conversation", json(&changed)));
+                    }
+                }
+                Notice::Agent { id, .. } => {
+                    let record = self.app.directory.agent(*id);
+                    let availability = record.state.availability;
+                    let signed_in = !record.sessions.is_empty();
+                    told.push(("agent", json(&AgentChanged { id: *id, availability, signed_in })));
+                }
+                Notice::Assigned { agent, conversation } if *agent == self.caller.agent => {
+                    told.push(("notification", serde_json::json!({ "conversation": conversation })));
+                }
+                Notice::Contact { id, actions } => {
+                    let contact = self.app.projections.contacts().contact(*id)?;
+                    if contact.is_some_and(|contact| self.caller.may_read(contact.channel)) {
+                        told.push(("contact", serde_json::json!({ "id": id, "kinds": actions })));
+                    }
+                }
+                Notice::SavedReplies { id } => told.push(("saved_replies", serde_json::json!({ "collection": id }))),
+                Notice::Settings { version } => told.push(("settings", serde_json::json!({ "version": version }))),
+                Notice::Assigned { .. } => {}
+            }
+        }
+        if queues_changed {
+            let channels = Some(self.caller.readable_channels().into_iter().collect());
+            let counts = counts_of(&self.app, &self.caller, &Filter { channels, ..Filter::default() })?;
+            told.push(("counts", json(&counts)));
+        }
+        let last = told.len().saturating_sub(1);
+        for (index, (name, data)) in told.into_iter().enumerate() {
+            let made = Event::default().event(name).data(data.to_string());
+            self.waiting.push_back(if index == last { made.id(notices.cursor.to_string()) } else { made });
+        }
+        Ok(())
+    }
+
+    async fn conversation(
+        &self,
+        id: ConversationId,
+        version: u64,
+        actions: &[Action],
+    ) -> Result<Option<ConversationChanged>, Problem> {
+        let Some(row) = self.app.projections.queues().row(id)? else { return Ok(None) };
+        if !self.caller.may_read(row.channel) {
+            return Ok(None);
+        }
+        let mut reader = Reader::new(&self.app, Arc::clone(&self.caller.workspace));
+        let shown = reader.row(&row).await?;
+        let version = version.max(row.version);
+        Ok(Some(ConversationChanged { id, queue: row.queue, version, kinds: actions.to_vec(), row: shown }))
+    }
+}
+
+fn json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).expect("what a feed tells is plain data")
+}
+
+fn event(name: &str, position: &Cursor, data: &serde_json::Value) -> Event {
+    Event::default().event(name).id(position.to_string()).data(data.to_string())
+}
