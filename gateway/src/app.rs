@@ -11,6 +11,7 @@ use crate::error::Problem;
 use crate::http::listener;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
 use crate::{router, sweep};
@@ -95,6 +96,7 @@ impl App {
             failures_by_login: Failures::at_most(config.sign_in_attempts_max),
             failures_by_address: Failures::at_most(config.sign_in_attempts_max),
             in_flight: Arc::new(Semaphore::new(config.requests_in_flight_max as usize)),
+            feed_turns: Turns::default(),
             metrics: Metrics::default(),
             config,
             clock,

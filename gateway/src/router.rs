@@ -5,8 +5,8 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agents, catalogs, channels, conversations, docs, fallback, health, inbound, me, metrics, outbox, problems,
-    queues, sessions, teams,
+    admin, agents, audit, catalogs, channels, contacts, conversations, docs, fallback, feed, health, inbound, me,
+    metrics, notifications, outbox, problems, queues, saved_replies, sessions, teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -50,6 +50,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(me::set_preferences))
         .routes(routes!(me::set_name))
         .routes(routes!(me::set_password))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::read))
         .routes(routes!(agents::list))
         .routes(routes!(agents::show))
         .routes(routes!(agents::set_availability))
@@ -62,12 +64,36 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(queues::counts))
         .routes(routes!(queues::page))
         .merge(conversations())
+        .merge(contacts())
+        .merge(saved_replies())
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::of_conversation))
+        .routes(routes!(feed::feed))
         .routes(routes!(inbound::take_in))
         .routes(routes!(outbox::read))
         .merge(admin())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+}
+
+fn contacts() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(contacts::list))
+        .routes(routes!(contacts::show))
+        .routes(routes!(contacts::set_attribute, contacts::remove_attribute))
+        .routes(routes!(contacts::join_group, contacts::leave_group))
+        .routes(routes!(contacts::block, contacts::unblock))
+        .routes(routes!(contacts::forget))
+}
+
+fn saved_replies() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(saved_replies::list))
+        .routes(routes!(saved_replies::create))
+        .routes(routes!(saved_replies::rename, saved_replies::delete))
+        .routes(routes!(saved_replies::add))
+        .routes(routes!(saved_replies::edit, saved_replies::remove))
 }
 
 fn conversations() -> OpenApiRouter<AppState> {

@@ -2,17 +2,22 @@
 
 pub mod admin;
 pub mod agents;
+pub mod audit;
 pub mod catalogs;
 pub mod channels;
+pub mod contacts;
 pub mod conversations;
 pub mod docs;
 pub mod fallback;
+pub mod feed;
 pub mod health;
 pub mod inbound;
 pub mod me;
 pub mod metrics;
+pub mod notifications;
 pub mod outbox;
 pub mod problems;
 pub mod queues;
+pub mod saved_replies;
 pub mod sessions;
 pub mod teams;

@@ -9,6 +9,7 @@ use crate::directory::Directory;
 use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::routes::feed::Turns;
 use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::conversation::Queue;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub failures_by_address: Failures<IpAddr>,
     /// Requests that may still be taken on.
     pub in_flight: Arc<Semaphore>,
+    /// Live feeds by caller.
+    pub feed_turns: Turns,
     /// What is measured.
     pub metrics: Metrics,
     /// Turns true when the server is told to stop.

@@ -2,7 +2,7 @@
 
 use super::{Kind, Problem, kinds};
 use clew_domain::workspace::Thing;
-use clew_domain::{agent, contact, conversation, saved_reply, workspace};
+use clew_domain::{agent, contact, conversation, installation, saved_reply, workspace};
 use clew_eventstore::cursor::NotACursor;
 use clew_eventstore::erasure::ErasureError;
 use clew_eventstore::store::StoreError;
@@ -194,6 +194,12 @@ impl From<saved_reply::Rejection> for Problem {
             R::Name(_) => &kinds::INVALID_NAME,
         };
         Self::new(kind).detail(rejection.to_string())
+    }
+}
+
+impl From<installation::Rejection> for Problem {
+    fn from(rejection: installation::Rejection) -> Self {
+        match rejection {}
     }
 }
 

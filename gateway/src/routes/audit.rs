@@ -10,7 +10,8 @@ use crate::wire::{ActorKind, ActorRef};
 use axum::extract::State;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{
-    AgentId, BulkId, ChannelId, CommandId, ContactId, ConversationId, CorrelationId, EventId, RuleId, StreamId,
+    AgentId, AwayStatusId, BulkId, ChannelId, CommandId, ContactId, ConversationId, CorrelationId, EventId, GroupId,
+    RuleId, StreamId, TeamId, TokenId, TopicId,
 };
 use clew_domain::installation::{self, DataReading, Installation};
 use clew_domain::time::Timestamp;
@@ -238,7 +239,6 @@ fn value_view(workspace: &WorkspaceState, value: &Value) -> ValueView {
 /// The name that the workspace gave to what this id stands for.
 fn name_of(workspace: &WorkspaceState, kind: &str, id: &str) -> Option<String> {
     let uuid = Uuid::parse_str(id).ok()?;
-    use clew_domain::ids::{AwayStatusId, GroupId, TeamId, TokenId, TopicId};
     match kind {
         "agent" => workspace.accounts.get(&AgentId(uuid)).map(|it| it.name.clone()),
         "team" => workspace.teams.get(&TeamId(uuid)).map(|it| it.name.clone()),

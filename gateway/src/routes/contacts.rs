@@ -74,12 +74,11 @@ pub async fn list(
     caller: Caller,
     Query(wanted): Query<Narrowed>,
 ) -> Result<Json<Contacts>, Problem> {
-    let page = match &wanted.handle {
-        Some(handle) => Page { items: by_handle(&app, &caller, wanted.channel, handle)?, next: None },
-        None => {
-            let filter = Filter { channel: wanted.channel, group: wanted.group };
-            app.projections.contacts().list(filter, wanted.cursor.as_deref(), wanted.limit.unwrap_or(CONTACTS))?
-        }
+    let page = if let Some(handle) = &wanted.handle {
+        Page { items: by_handle(&app, &caller, wanted.channel, handle)?, next: None }
+    } else {
+        let filter = Filter { channel: wanted.channel, group: wanted.group };
+        app.projections.contacts().list(filter, wanted.cursor.as_deref(), wanted.limit.unwrap_or(CONTACTS))?
     };
     let mut reader = Reader::new(&app, Arc::clone(&caller.workspace));
     let mut items = Vec::with_capacity(page.items.len());
