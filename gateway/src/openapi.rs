@@ -1,6 +1,11 @@
 //! The OpenAPI document: what all operations have in common is written here once and added to each of them.
 
 use crate::error::ProblemDetails;
+use clew_domain::conversation::Queue;
+use clew_domain::ids::{
+    AgentId, AttachmentId, AwayStatusId, ChannelId, CollectionId, ContactId, ConversationId, GroupId, MessageId,
+    NoteId, RuleId, SavedReplyId, TeamId, TokenId, TopicId,
+};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -16,7 +21,11 @@ use utoipa::openapi::{Content, HeaderBuilder, ObjectBuilder, Ref, ResponseBuilde
                        answers with a position in the log; every read takes one as `Clew-Min-Position` and waits \
                        until it has seen it."
     ),
-    components(schemas(ProblemDetails)),
+    // Ids stand in addresses too, whose types are not collected.
+    components(schemas(
+        ProblemDetails, AgentId, TeamId, ChannelId, TopicId, GroupId, AwayStatusId, ConversationId, ContactId, MessageId,
+        NoteId, AttachmentId, CollectionId, SavedReplyId, TokenId, RuleId, Queue
+    )),
     security(("session" = []), ("token" = [])),
     tags(
         (name = "session", description = "Signing in, and one's own account"),
