@@ -1,6 +1,7 @@
 //! Tests by address.
 
 mod admin;
+mod conversations;
 mod health;
 mod me;
 mod sessions;

@@ -2,8 +2,11 @@
 //! program would.
 
 mod client;
+pub(crate) mod requires;
+mod webhook;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use webhook::Webhook;
 
 use axum::Router;
 use clew_domain::agent::{self, Agent};

@@ -15,7 +15,6 @@ use clew_gateway::import::file::File;
 use clew_gateway::import::{Import, Summary, Told};
 use clew_gateway::ingest::Ingest;
 use clew_projections::{Options, Projections};
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,7 +97,7 @@ impl Desk {
 
     async fn handle(&self, contact: ContactId) -> String {
         let row = self.projections.contacts().contact(contact).unwrap().expect("who wrote is known");
-        let identity = row.identity.unwrap();
+        let identity = row.identity;
         let sealed = self.store.read_content(identity.id).await.unwrap().unwrap();
         self.vault.open_value::<ContactIdentity>(&sealed, &identity.commitment).unwrap().handle
     }
@@ -170,9 +169,9 @@ async fn every_distinct_message_lands_once_in_its_conversation_and_in_order() {
         }
     }
     let channels: BTreeSet<_> = expected.values().map(|message| message["brand"].as_str().unwrap()).collect();
-    let settings = desk.projections.settings().current();
+    let settings = desk.projections.settings().now();
     let connected: BTreeSet<_> =
-        settings.workspace.channels.values().map(|channel| channel.profile.name.as_str()).collect();
+        settings.state.channels.values().map(|channel| channel.profile.name.as_str()).collect();
     assert_eq!(connected, channels);
 }
 
@@ -193,13 +192,20 @@ async fn a_shuffled_file_with_repetitions_gives_the_same_conversations() {
     let Some(bytes) = real_file() else { return };
     let (first, second) = (Desk::open().await, Desk::open().await);
     first.import(&bytes).await;
-    let seed: [u8; 32] = std::array::from_fn(|_| uuid::Uuid::new_v4().as_bytes()[0]);
-    println!("seed {seed:?}");
-    let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let seed = uuid::Uuid::new_v4();
+    println!("seed {seed}");
+    let (mut a, b) = seed.as_u64_pair();
+    // SplitMix64 (Steele, Lea and Flood, 2014).
+    let next_u64 = move || {
+        a = a.wrapping_add(0x9E37_79B9_7F4A_7C15) ^ (b & 1);
+        let z = (a ^ (a >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    };
     let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     let repeated: Vec<&[u8]> = lines.iter().copied().step_by(10).collect();
     lines.extend(&repeated);
-    shuffle(&mut lines, &mut rng);
+    shuffle(&mut lines, next_u64);
     let (summary, _) = second.import(&lines.join(&b'\n')).await;
     assert_eq!(summary.lines, 909 + repeated.len());
     assert_eq!(summary.messages + summary.duplicates, summary.lines);
@@ -210,9 +216,9 @@ async fn a_shuffled_file_with_repetitions_gives_the_same_conversations() {
     assert_eq!(one, other);
 }
 
-fn shuffle<T>(items: &mut [T], rng: &mut TestRng) {
+fn shuffle<T>(items: &mut [T], mut next_u64: impl FnMut() -> u64) {
     for index in (1..items.len()).rev() {
-        let other = usize::try_from(proptest::prelude::RngCore::next_u64(rng) % (index as u64 + 1)).unwrap();
+        let other = usize::try_from(next_u64() % (index as u64 + 1)).unwrap();
         items.swap(index, other);
     }
 }
