@@ -17,6 +17,7 @@ use clew_domain::ids::{
     AttachmentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, PublicRootId, ThreadId,
 };
 use clew_domain::plaintext::{ContactIdentity, Delivery, Message};
+use clew_domain::redaction::Redactor;
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{ChannelKind, ChannelProfile};
 use clew_eventstore::sealed::SealedContent;
@@ -38,6 +39,7 @@ pub struct Ingest {
     vault: Arc<Vault>,
     projections: Arc<Projections>,
     ids: DerivationKey,
+    redactor: Arc<Redactor>,
 }
 
 /// The channel that something came by, as the workspace knows it.
@@ -159,7 +161,7 @@ impl Ingest {
     /// Over this store, vault and views.
     pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, projections: Arc<Projections>) -> Self {
         let ids = vault.derivation_key();
-        Self { store, vault, projections, ids }
+        Self { store, vault, projections, ids, redactor: Arc::new(Redactor::default()) }
     }
 
     /// Takes in a message of a contact.
@@ -177,8 +179,9 @@ impl Ingest {
         }
         let attachments = self.store_attachments(&contact, message, &incoming).await?;
         let mut contents = Vec::new();
+        let redacted = self.redactor.redact(&incoming.text);
         let body = Message {
-            text: incoming.text.clone(),
+            text: redacted.text,
             link: incoming.link.clone(),
             external_id: Some(incoming.id.clone()),
             author: None,
@@ -194,7 +197,7 @@ impl Ingest {
         let receive = Receive {
             opening: Opening { started: started(source, &contact, &place, kind), team: source.profile.team },
             message: received,
-            redactions: Vec::new(),
+            redactions: redacted.places,
             reopens: false,
         };
         let meta = meta(source, Actor::Contact(contact.id), message.0, "receive", incoming.at);
