@@ -44,7 +44,7 @@ pub async fn read(
             Problem::new(&kinds::INVALID_QUERY).detail("tz is not a time zone; give one such as Europe/Paris")
         })?,
     };
-    let shown = view::show(&app, &caller, conversation, None).await?;
+    let shown = view::show(&app, Some(&caller), conversation, None).await?;
     let text = transcript::text(&shown, wanted.language.unwrap_or(Language::En), &zone);
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }

@@ -12,10 +12,10 @@ use crate::view::{
 use crate::wire::ChannelRef;
 use axum::extract::State;
 use clew_domain::conversation::{Direction, ReplyMode};
-use clew_domain::ids::{ContactId, ConversationId, MessageId};
+use clew_domain::ids::{ChannelId, ContactId, ConversationId, MessageId};
 use clew_domain::plaintext;
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::ChannelRight;
+use clew_domain::workspace::{ChannelRight, WorkspaceState};
 use clew_projections::conversation::{self, ConversationReader, Header, Shown, ShownAttachment};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -44,13 +44,14 @@ pub async fn read(
     caller: Caller,
     Query(moment): Query<Moment>,
 ) -> Result<Json<ConversationView>, Problem> {
-    Ok(Json(show(&app, &caller, conversation, moment.at).await?))
+    Ok(Json(show(&app, Some(&caller), conversation, moment.at).await?))
 }
 
-/// The conversation as the caller may see it, now or as it was.
-pub(super) async fn show(
+/// The conversation as the caller may see it, now or as it was; without a caller as the installation's operator
+/// sees it at the command line, which is all of it.
+pub(crate) async fn show(
     app: &AppState,
-    caller: &Caller,
+    caller: Option<&Caller>,
     id: ConversationId,
     at: Option<Timestamp>,
 ) -> Result<ConversationView, Problem> {
@@ -59,10 +60,10 @@ pub(super) async fn show(
         Some(at) => past(app, id, at).await?.show(id)?,
     };
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    caller.require_on(shown.header.started.channel, ChannelRight::Viewer)?;
-    Assembly { app, caller, reader: Reader::new(app, Arc::clone(&caller.workspace)), now: at.is_none() }
-        .conversation(shown)
-        .await
+    if let Some(caller) = caller {
+        caller.require_on(shown.header.started.channel, ChannelRight::Viewer)?;
+    }
+    Assembly::new(app, caller, at.is_none()).conversation(shown).await
 }
 
 /// These messages of a conversation, and its version.
@@ -76,7 +77,7 @@ pub(super) async fn messages(
     let facts = app.store.read_stream(id.into(), 0).await?;
     let shown = ConversationReader::of_facts(&facts).map_err(|_| Problem::new(&kinds::INTERNAL))?.show(id)?;
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    let mut assembly = Assembly { app, caller, reader: Reader::new(app, Arc::clone(&caller.workspace)), now: true };
+    let mut assembly = Assembly::new(app, Some(caller), true);
     let mut views = Vec::with_capacity(wanted.len());
     for entry in &shown.entries {
         if let conversation::Entry::Message(message) = entry
@@ -98,12 +99,26 @@ async fn past(app: &AppState, id: ConversationId, at: Timestamp) -> Result<Conve
 
 struct Assembly<'a> {
     app: &'a AppState,
-    caller: &'a Caller,
+    caller: Option<&'a Caller>,
+    workspace: Arc<WorkspaceState>,
     reader: Reader<'a>,
     now: bool,
 }
 
-impl Assembly<'_> {
+impl<'a> Assembly<'a> {
+    fn new(app: &'a AppState, caller: Option<&'a Caller>, now: bool) -> Self {
+        let workspace = caller.map_or_else(|| app.directory.settings().workspace, |caller| Arc::clone(&caller.workspace));
+        Self { app, caller, reader: Reader::new(app, Arc::clone(&workspace)), workspace, now }
+    }
+
+    fn may_read(&self, channel: ChannelId) -> bool {
+        self.caller.is_none_or(|caller| caller.may_read(channel))
+    }
+
+    fn may_work(&self, channel: ChannelId) -> bool {
+        self.caller.is_some_and(|caller| caller.may_work(channel))
+    }
+
     async fn conversation(mut self, shown: Shown) -> Result<ConversationView, Problem> {
         let mut entries = Vec::with_capacity(shown.entries.len());
         for entry in &shown.entries {
@@ -119,7 +134,8 @@ impl Assembly<'_> {
         let groups = self.app.projections.contacts().contact(header.started.contact)?;
         let groups = groups.map(|contact| contact.groups).unwrap_or_default();
         let channel = header.started.channel;
-        let may_work = self.caller.may_work(channel);
+        let may_work = self.may_work(channel);
+        let may_mask = self.caller.is_some_and(|caller| caller.may_mask(channel));
         Ok(ConversationView {
             id: header.id,
             version: header.version,
@@ -142,7 +158,7 @@ impl Assembly<'_> {
             previous: header.started.previous,
             earlier: self.earlier(header)?,
             entries,
-            may: May { work: may_work && self.now, mask: self.caller.may_mask(channel) && self.now },
+            may: May { work: may_work && self.now, mask: may_mask && self.now },
             reply_channels: if may_work { self.reply_channels(header) } else { Vec::new() },
         })
     }
@@ -273,7 +289,7 @@ impl Assembly<'_> {
         let contact: ContactId = header.started.contact;
         let ids = self.app.projections.contacts().conversations(contact, EARLIER_MAX + 1)?;
         let rows = self.app.projections.queues().rows(ids.into_iter().filter(|id| *id != header.id))?;
-        let seen = rows.into_iter().filter(|row| self.caller.may_read(row.channel)).take(EARLIER_MAX);
+        let seen = rows.into_iter().filter(|row| self.may_read(row.channel)).take(EARLIER_MAX);
         seen.map(|row| {
             let channel = self.reader.channel(row.channel)?;
             Ok(EarlierConversation { id: row.id, queue: row.queue, channel, started_at: row.started_at })
@@ -283,11 +299,11 @@ impl Assembly<'_> {
 
     /// The conversation's own account first, then others of its kind that the caller works.
     fn reply_channels(&self, header: &Header) -> Vec<ReplyChannel> {
-        let workspace = &self.caller.workspace;
+        let workspace = &self.workspace;
         let own = header.started.channel;
         let kind = workspace.channels.get(&own).map(|channel| channel.profile.kind);
         let connected = workspace.channels.iter().filter(|(id, channel)| {
-            !channel.disconnected && Some(channel.profile.kind) == kind && self.caller.may_work(**id)
+            !channel.disconnected && Some(channel.profile.kind) == kind && self.may_work(**id)
         });
         let mut channels: Vec<ReplyChannel> = connected
             .filter_map(|(id, channel)| {
