@@ -6,6 +6,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::demo::{self, DemoAccount, DemoError, Stage};
 use crate::directory::Directory;
 use crate::error::Problem;
 use crate::http::listener;
@@ -19,13 +20,15 @@ use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
 use clew_domain::workspace::{Command, Workspace};
-use clew_eventstore::backends::memory;
+use clew_eventstore::backends::{embedded, memory};
 use clew_eventstore::erasure::{Eraser, ErasureError};
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::{Vault, VaultError};
 use clew_projections::{Options, Projections};
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
@@ -35,6 +38,8 @@ pub struct App {
     /// What every handler can reach.
     pub state: AppState,
     stop: watch::Sender<bool>,
+    /// Keeps other processes out of the data directory.
+    lock: Option<File>,
 }
 
 /// Why the application could not be put together.
@@ -53,16 +58,54 @@ pub enum OpenError {
     #[error(transparent)]
     Projections(#[from] clew_projections::OpenError),
     /// The directory can't be used.
-    #[error("{what}: {source}")]
+    #[error("the data directory {} can't be used: {source}", path.display())]
     Directory {
-        /// What was tried.
-        what: String,
-        /// Why it did not work.
+        /// Which directory.
+        path: PathBuf,
+        /// Why not.
         source: std::io::Error,
     },
     /// Another process has the directory open.
-    #[error("the data directory {0} is in use by another clew; stop it first")]
-    InUse(String),
+    #[error("the data directory {} is in use by another clew; stop it first", .0.display())]
+    InUse(PathBuf),
+    /// The log is there and its keys are not.
+    #[error("{} holds a log but no keys; put back the keys directory, without which nothing can be read", .0.display())]
+    KeysMissing(PathBuf),
+    /// What blocks on the disk broke off.
+    #[error("opening the data directory broke off")]
+    BrokenOff,
+}
+
+/// What lies on disk: the log and the keys, and the lock that keeps others out.
+struct Opened {
+    store: embedded::Store,
+    vault: Vault,
+    lock: File,
+}
+
+/// Opens a data directory for this process alone, and makes what is not there yet: `facts/` and `contents/` (the
+/// log), `keys/` (without which no content can be read) and, later, `derived/` (which may be thrown away).
+fn open_directory(path: &Path, clock: Clock) -> Result<Opened, OpenError> {
+    let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(unusable)?;
+    let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+    }
+    let (keys, facts) = (path.join("keys"), path.join("facts"));
+    let vault = if keys.exists() {
+        Vault::open(&keys)?
+    } else if facts.exists() {
+        return Err(OpenError::KeysMissing(path.to_owned()));
+    } else {
+        Vault::create(&keys)?
+    };
+    let options = embedded::Options { clock: Box::new(move || clock.now()), ..embedded::Options::default() };
+    let (store, report) = embedded::Store::open(path, options)?;
+    tracing::info!(facts = report.facts, "the log is open");
+    Ok(Opened { store, vault, lock })
 }
 
 impl App {
@@ -71,6 +114,19 @@ impl App {
         let writers = clock.clone();
         let store = memory::Store::new(1, Box::new(move || writers.now()), None);
         Self::compose(config, clock, Arc::new(store), Arc::new(Vault::in_memory()), None).await
+    }
+
+    /// The application of the data directory that the settings name, which it alone has open.
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        let clock = Clock::system();
+        let (path, writers) = (config.data.clone(), clock.clone());
+        let opened = tokio::task::spawn_blocking(move || open_directory(&path, writers)).await;
+        let Opened { store, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
+        let derived = config.data.join("derived");
+        std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
+        let mut app = Self::compose(config, clock, Arc::new(store), Arc::new(vault), Some(&derived)).await?;
+        app.lock = Some(lock);
+        Ok(app)
     }
 
     /// Puts the application together over this log and these keys; what is derived from the log is kept in
@@ -111,7 +167,7 @@ impl App {
         });
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
-        Ok(Self { state, stop })
+        Ok(Self { state, stop, lock: None })
     }
 
     /// Every address, to be called without a socket.
@@ -147,5 +203,41 @@ impl App {
     /// Ends the work that goes on beside requests.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Whether anybody could sign in.
+    pub fn has_accounts(&self) -> bool {
+        let workspace = self.state.directory.settings().workspace;
+        workspace.accounts.values().any(|account| !account.closed && account.password.is_some())
+    }
+
+    /// Fills an empty log with the demo workspace, and tells who can sign in.
+    pub async fn fill_demo(&self) -> Result<Vec<DemoAccount>, DemoError> {
+        let state = &self.state;
+        let stage = Stage {
+            store: Arc::clone(&state.store),
+            vault: Arc::clone(&state.vault),
+            ingest: state.ingest.clone(),
+            eraser: Arc::clone(&state.eraser),
+            now: state.clock.now(),
+            given: AtomicU32::new(0),
+        };
+        let accounts = demo::fill(&stage).await?;
+        state.directory.wait(&state.store.head()).await;
+        Ok(accounts)
+    }
+
+    /// Ends the work that goes on beside requests and saves what was folded; then others may open the directory.
+    pub async fn close(self) {
+        self.stop();
+        self.state.projections.shutdown().await;
+        drop(self.lock);
+    }
+}
+
+impl OpenError {
+    /// Whether another process has the data directory open.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::InUse(_) | Self::Vault(VaultError::InUse { .. }))
     }
 }

@@ -1,7 +1,11 @@
 //! The command line: which commands there are, and what their exit codes mean. Each command is a file in `cli/`.
 
+mod audit;
 mod failure;
+mod offline;
 mod serve;
+mod token;
+mod user;
 
 pub use failure::{Exit, Failure};
 
@@ -30,12 +34,21 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Serve),
+    /// Manage accounts, while no server runs
+    User(user::User),
+    /// Manage bearer tokens for programs, while no server runs
+    Token(token::Token),
+    /// Read the audit trail, while no server runs
+    Audit(audit::Audit),
 }
 
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(command) => command.run().await,
+            Self::User(command) => command.run().await,
+            Self::Token(command) => command.run().await,
+            Self::Audit(command) => command.run().await,
         }
     }
 }

@@ -52,6 +52,13 @@ impl From<crate::config::ConfigError> for Failure {
     }
 }
 
+impl From<crate::demo::DemoError> for Failure {
+    fn from(error: crate::demo::DemoError) -> Self {
+        let exit = if matches!(error, crate::demo::DemoError::NotTheDemo) { Exit::Refused } else { Exit::Failed };
+        Self::new(exit, error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(Exit::Failed, error.to_string())
