@@ -223,8 +223,13 @@ fn tagged(value: &impl Serialize, content: &str) -> (String, Option<serde_json::
 }
 
 fn object_view(workspace: &WorkspaceState, object: &Object) -> ObjectView {
-    let (kind, id) = tagged(object, "id");
-    let id = id.and_then(|id| id.as_str().map(str::to_owned));
+    let (kind, id) = match serde_json::to_value(object).expect("a reference is plain data") {
+        serde_json::Value::Object(member) => {
+            let (kind, id) = member.into_iter().next().expect("a tagged reference has one member");
+            (kind, id.as_str().map(str::to_owned))
+        }
+        tag => (tag.as_str().unwrap_or_default().to_owned(), None),
+    };
     let name = id.as_deref().and_then(|id| name_of(workspace, &kind, id));
     ObjectView { kind, id, name }
 }

@@ -23,8 +23,9 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 /// What something was done to.
+// Tagged from outside: beside its tag, a variant without an id could not be read back from a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+#[serde(rename_all = "snake_case")]
 pub enum Object {
     /// A conversation.
     Conversation(ConversationId),
