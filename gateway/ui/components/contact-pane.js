@@ -124,8 +124,11 @@ export function contactPane({ signal, close }) {
       };
       input.addEventListener('keydown', (event) => {
         const { key } = /** @type {KeyboardEvent} */ (event);
-        if (key === 'Enter') end(true);
-        if (key === 'Escape') event.stopPropagation(), end(false);
+        if (key !== 'Enter' && key !== 'Escape') return;
+        // Else the key would go on to the button that gets the focus.
+        event.preventDefault();
+        event.stopPropagation();
+        end(key === 'Enter');
       });
       input.addEventListener('blur', () => end(true));
       fill(value, input);
