@@ -83,7 +83,8 @@ async function answer(response) {
   const body = response.status === 204 ? null : type.includes('json') ? await response.json() : await response.text();
   if (response.ok) return body;
   const problem = new Problem(response.status, typeof body === 'object' && body ? body : { title: response.statusText });
-  if (response.status === 401 && problem.slug !== 'sign-in-failed') signedOut();
+  const ofApi = new URL(response.url).pathname.startsWith('/v1/');
+  if (response.status === 401 && ofApi && problem.slug !== 'sign-in-failed') signedOut();
   throw problem;
 }
 

@@ -47,7 +47,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     for (const page of PAGES) {
       await desk.page.goto(`/#/${page}`);
       await desk.page.locator('.sheet h1').waitFor();
-      await desk.page.locator('.skeletons').waitFor({ state: 'detached' });
+      await desk.page.waitForFunction(() => !document.querySelector('.skeletons'));
       await desk.page.waitForTimeout(200);
       assert.deepEqual(await desk.violations(), [], page);
       await desk.page.screenshot({ path: `${SHOTS}/${page.replace('/', '-')}-${colorScheme}.png` });

@@ -2,6 +2,7 @@
 
 import { operate } from '../endpoints.js';
 import { fill, h } from '../dom.js';
+import { icon } from '../icons.js';
 import { duration, number, t } from '../i18n.js';
 import { Problem } from '../api.js';
 import { problemText } from '../problems.js';
@@ -32,8 +33,10 @@ export function operatorPage(signal) {
       ready = false;
       body = error instanceof Problem ? error.body : {};
     }
-    const checks = Object.entries(typeof body === 'object' && body ? (body.checks ?? body) : {}).filter(([, v]) => typeof v !== 'object' || v === null);
-    fill(health, h('h2', null, t('operator.health')), h('p', { class: ready ? 'state-good' : 'state-bad', role: 'status' }, t(ready ? 'operator.ready' : 'operator.not-ready')), h('dl', { class: 'facts' }, checks.map(([name, value]) => [h('dt', null, name.replaceAll('_', ' ')), h('dd', null, String(value))])));
+    /** @type {{name: string, ok: boolean, detail?: string}[]} */
+    const checks = Array.isArray(body?.checks) ? body.checks : [];
+    const line = (/** @type {{name: string, ok: boolean, detail?: string}} */ c) => [h('dt', null, c.name.replaceAll(/[_.-]/g, ' ')), h('dd', { class: c.ok ? 'state-good' : 'state-bad' }, icon(c.ok ? 'check' : 'warn'), ' ', t(c.ok ? 'operator.ready' : 'operator.not-ready'), c.detail && h('span', { class: 'muted' }, ` ${c.detail}`))];
+    fill(health, h('h2', null, t('operator.health')), h('p', { class: ready ? 'state-good' : 'state-bad', role: 'status' }, t(ready ? 'operator.ready' : 'operator.not-ready')), h('dl', { class: 'facts' }, checks.map(line)));
   }
 
   async function drawProjections() {
