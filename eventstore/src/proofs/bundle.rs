@@ -65,7 +65,7 @@ pub async fn write(
     }
     let manifest = Manifest::of(directory, signed, facts.clone())?;
     files::replace(&directory.join(MANIFEST), &log.sign_note(&manifest.to_string())?.to_string())?;
-    if let Some(witnessed) = log.witnessed()?.filter(|witnessed| witnessed.checkpoint().size <= size) {
+    if let Some(witnessed) = log.witnessed().filter(|witnessed| witnessed.checkpoint().size <= size) {
         files::replace(&directory.join(WITNESSED), &witnessed.to_string())?;
     }
     files::replace(&directory.join("README.txt"), README)?;

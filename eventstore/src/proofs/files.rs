@@ -1,4 +1,5 @@
 //! The hashes of the tree on disk: one file a level, the n-th hash at byte 32 n, so that a tile is one read.
+//! Without a directory all of them stay in memory.
 //! Derived from the facts; what they prove, and when they are trusted, is `log.rs`' business.
 
 use super::ProofError;
@@ -14,14 +15,16 @@ use std::sync::Arc;
 const PENDING_MAX: usize = 4_096;
 
 /// The files of all levels.
+#[derive(Default)]
 pub(super) struct HashFiles {
-    directory: PathBuf,
+    directory: Option<PathBuf>,
     levels: Vec<Level>,
 }
 
+#[derive(Default)]
 struct Level {
     path: PathBuf,
-    file: Arc<File>,
+    file: Option<Arc<File>>,
     written: u64,
     pending: Vec<Hash>,
 }
@@ -29,31 +32,31 @@ struct Level {
 impl HashFiles {
     /// Opens the files of a tree of `size` leaves and cuts off what lies behind; `None` if they hold less.
     pub(super) fn open(directory: &Path, size: u64) -> Result<Option<Self>, ProofError> {
-        let mut files = Self { directory: directory.to_owned(), levels: Vec::new() };
+        let mut files = Self { directory: Some(directory.to_owned()), levels: Vec::new() };
         for level in 0.. {
             let hashes = level_len(size, level);
-            let path = files.path(level);
+            let path = path_of(directory, level);
             if hashes == 0 && !path.exists() {
                 return Ok(Some(files));
             }
-            let opened = Level::open(path)?;
-            if opened.length()? < hashes * 32 {
+            let file = open(&path)?;
+            if file.metadata().map_err(ProofError::io(&path))?.len() < hashes * 32 {
                 return Ok(None);
             }
-            opened.file.set_len(hashes * 32).map_err(ProofError::io(&opened.path))?;
-            files.levels.push(Level { written: hashes, ..opened });
+            file.set_len(hashes * 32).map_err(ProofError::io(&path))?;
+            files.levels.push(Level { path, file: Some(Arc::new(file)), written: hashes, pending: Vec::new() });
         }
         unreachable!("a tree has at most 8 levels of tiles")
-    }
-
-    fn path(&self, level: u8) -> PathBuf {
-        path_of(&self.directory, level)
     }
 
     /// Appends a hash to a level; it is kept in memory until [`Self::write`].
     pub(super) fn push(&mut self, level: u8, hash: Hash) -> Result<(), ProofError> {
         if self.levels.len() == usize::from(level) {
-            let opened = Level::open(self.path(level))?;
+            let mut opened = Level::default();
+            if let Some(directory) = &self.directory {
+                opened.path = path_of(directory, level);
+                opened.file = Some(Arc::new(open(&opened.path)?));
+            }
             self.levels.push(opened);
         }
         let level = &mut self.levels[usize::from(level)];
@@ -68,7 +71,8 @@ impl HashFiles {
 
     /// The files to sync, after [`Self::write`].
     pub(super) fn to_sync(&self) -> Vec<(PathBuf, Arc<File>)> {
-        self.levels.iter().map(|level| (level.path.clone(), Arc::clone(&level.file))).collect()
+        let file = |level: &Level| Some((level.path.clone(), Arc::clone(level.file.as_ref()?)));
+        self.levels.iter().filter_map(file).collect()
     }
 
     /// `count` hashes of a level, from `first` on, written or not.
@@ -92,21 +96,16 @@ pub(super) fn path_of(directory: &Path, level: u8) -> PathBuf {
     directory.join(format!("hashes-{level}"))
 }
 
+fn open(path: &Path) -> Result<File, ProofError> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    file.map_err(ProofError::io(path))
+}
+
 impl Level {
-    fn open(path: PathBuf) -> Result<Self, ProofError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = Arc::new(file.map_err(ProofError::io(&path))?);
-        Ok(Self { path, file, written: 0, pending: Vec::new() })
-    }
-
-    fn length(&self) -> Result<u64, ProofError> {
-        Ok(self.file.metadata().map_err(ProofError::io(&self.path))?.len())
-    }
-
     fn write(&mut self) -> Result<(), ProofError> {
-        if !self.pending.is_empty() {
+        if let Some(file) = self.file.as_ref().filter(|_| !self.pending.is_empty()) {
             let bytes = encode_hashes(&self.pending);
-            self.file.write_all_at(&bytes, self.written * 32).map_err(ProofError::io(&self.path))?;
+            file.write_all_at(&bytes, self.written * 32).map_err(ProofError::io(&self.path))?;
             self.written += self.pending.len() as u64;
             self.pending.clear();
         }
@@ -116,7 +115,9 @@ impl Level {
     fn read(&self, first: u64, count: u64) -> Result<Vec<Hash>, ProofError> {
         let width = u16::try_from(count).map_err(|_| ProofError::malformed("tile", "it is over 65,535 hashes"))?;
         let mut bytes = vec![0; usize::from(width) * 32];
-        self.file.read_exact_at(&mut bytes, first * 32).map_err(ProofError::io(&self.path))?;
+        if let Some(file) = self.file.as_ref().filter(|_| count > 0) {
+            file.read_exact_at(&mut bytes, first * 32).map_err(ProofError::io(&self.path))?;
+        }
         decode_hashes(&bytes, width)
     }
 }

@@ -32,7 +32,9 @@ pub enum Standing {
 
 /// The tree of one partition, with its signed head.
 pub struct Log {
-    directory: PathBuf,
+    /// None for a log in memory.
+    directory: Option<PathBuf>,
+    witnessed: RwLock<Option<SignedCheckpoint>>,
     partition: u16,
     key: SigningKey,
     tree: Mutex<Tree>,
@@ -67,9 +69,21 @@ impl Log {
                 }
             },
         };
-        let tree = Mutex::new(Tree { edge, files, standing });
-        let directory = directory.to_owned();
-        Ok(Self { directory, partition, key, tree, signed: RwLock::new(signed), signing: Mutex::new(()) })
+        let witnessed = read_text(&directory.join(WITNESSED))?;
+        let witnessed = witnessed.and_then(|text| SignedCheckpoint::open(&text, &key.verifier()).ok());
+        let mut log = Self::in_memory(partition, key);
+        log.directory = Some(directory.to_owned());
+        log.tree = Mutex::new(Tree { edge, files, standing });
+        (log.signed, log.witnessed) = (RwLock::new(signed), RwLock::new(witnessed));
+        Ok(log)
+    }
+
+    /// A tree that lasts as long as the process, to be caught up like any other.
+    pub fn in_memory(partition: u16, key: SigningKey) -> Self {
+        let (edge, files) = (Edge::default(), HashFiles::default());
+        let tree = Mutex::new(Tree { edge, files, standing: Standing::CatchingUp });
+        let (signed, witnessed) = (RwLock::default(), RwLock::default());
+        Self { directory: None, partition, key, tree, signed, witnessed, signing: Mutex::new(()) }
     }
 
     /// What to give to the store, so that every durable fact becomes a leaf at once.
@@ -168,9 +182,9 @@ impl Log {
         for (path, file) in files {
             file.sync_data().map_err(ProofError::io(&path))?;
         }
-        replace(&self.directory.join("head"), &head_text(size, root))?;
+        self.keep("head", &head_text(size, root))?;
         let signed = Checkpoint::new(self.key.verifier().name(), size, root).sign(&self.key)?;
-        replace(&self.directory.join(CHECKPOINT), &signed.to_string())?;
+        self.keep(CHECKPOINT, &signed.to_string())?;
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = Some(signed.clone());
         Ok(signed)
     }
@@ -184,9 +198,8 @@ impl Log {
     }
 
     /// The last checkpoint that a witness cosigned.
-    pub fn witnessed(&self) -> Result<Option<SignedCheckpoint>, ProofError> {
-        let text = read_text(&self.directory.join(WITNESSED))?;
-        text.map(|text| SignedCheckpoint::open(&text, &self.verifier())).transpose()
+    pub fn witnessed(&self) -> Option<SignedCheckpoint> {
+        self.witnessed.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What to send to a witness that cosigned the first `old` facts.
@@ -197,7 +210,9 @@ impl Log {
     /// Keeps a checkpoint with the cosignatures that it carries.
     pub fn keep_witnessed(&self, signed: &SignedCheckpoint) -> Result<(), ProofError> {
         signed.note().verify(&self.verifier())?;
-        replace(&self.directory.join(WITNESSED), &signed.to_string())
+        self.keep(WITNESSED, &signed.to_string())?;
+        *self.witnessed.write().unwrap_or_else(PoisonError::into_inner) = Some(signed.clone());
+        Ok(())
     }
 
     /// Adds cosignatures to a checkpoint of this log; see [`SignedCheckpoint::add_cosignature`].
@@ -210,6 +225,10 @@ impl Log {
         signed.add_cosignature(signature, witness)?;
         self.keep_witnessed(&signed)?;
         Ok(signed)
+    }
+
+    fn keep(&self, name: &str, text: &str) -> Result<(), ProofError> {
+        self.directory.as_ref().map_or(Ok(()), |directory| replace(&directory.join(name), text))
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
@@ -230,7 +249,8 @@ impl Log {
         }
         tracing::warn!(size, "the hashes kept for proofs are not those of the facts; making them again");
         let mut tree = self.tree();
-        (tree.edge, tree.files) = (Edge::default(), empty_files(&self.directory)?);
+        let files = self.directory.as_deref().map_or_else(|| Ok(HashFiles::default()), empty_files)?;
+        (tree.edge, tree.files) = (Edge::default(), files);
         tree.lag();
         Ok(())
     }

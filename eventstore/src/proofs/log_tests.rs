@@ -147,11 +147,12 @@ async fn cosignatures_are_kept_with_their_checkpoint() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path(), &facts(10)).await;
     let signed = log.sign().unwrap();
-    assert_eq!(log.witnessed().unwrap(), None);
+    assert_eq!(log.witnessed(), None);
     let witness = SigningKey::generate("witness.example/w1").unwrap();
     let (line, verifier) = crate::proofs::checkpoint::cosign(&signed.note().text, &witness, 1_000);
     let cosigned = log.cosigned(signed, line, &verifier).unwrap();
-    assert_eq!(log.witnessed().unwrap(), Some(cosigned));
+    assert_eq!(log.witnessed(), Some(cosigned.clone()));
+    assert_eq!(open(directory.path(), &facts(10)).await.witnessed(), Some(cosigned));
 }
 
 #[tokio::test]
@@ -168,4 +169,15 @@ async fn it_follows_a_store() {
     let rebuilt = Log::open(again.path(), 0, key()).unwrap();
     rebuilt.catch_up(&store).await.unwrap();
     assert_eq!(rebuilt.sign().unwrap().checkpoint(), log.sign().unwrap().checkpoint());
+}
+
+#[tokio::test]
+async fn in_memory_it_does_the_same() {
+    let facts = facts(70_000);
+    let log = Log::in_memory(0, key());
+    log.catch_up(&Memory::of(&facts.leaves[..5])).await.unwrap();
+    log.sign().unwrap();
+    feed(&log, &facts, 0);
+    assert_eq!(log.sign().unwrap().checkpoint().root, facts.root());
+    assert_eq!(inclusion(&log, 69_000, 70_000).unwrap(), inclusion(&facts, 69_000, 70_000).unwrap());
 }
