@@ -1,5 +1,6 @@
 //! Clew as a whole: the real router over the real store in memory. `routes/` mirrors the addresses of the API.
 
+mod audit;
 mod import;
 mod openapi;
 mod routes;

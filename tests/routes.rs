@@ -1,6 +1,7 @@
 //! Tests by address.
 
 mod admin;
+mod audit_proofs;
 mod conversations;
 mod health;
 mod me;

@@ -12,6 +12,7 @@ use crate::error::Problem;
 use crate::http::listener;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::proofs::{self, Proofs};
 use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
@@ -22,6 +23,7 @@ use clew_domain::ids::{CommandId, StreamId};
 use clew_domain::workspace::{Command, Workspace};
 use clew_eventstore::backends::{embedded, memory};
 use clew_eventstore::erasure::{Eraser, ErasureError};
+use clew_eventstore::proofs::ProofError;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::{Vault, VaultError};
 use clew_projections::{Options, Projections};
@@ -29,6 +31,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
@@ -51,6 +54,9 @@ pub enum OpenError {
     /// The keys can't be used.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The log can't be proved.
+    #[error(transparent)]
+    Proofs(#[from] ProofError),
     /// What was left to erase can't be erased.
     #[error(transparent)]
     Erasure(#[from] ErasureError),
@@ -79,13 +85,14 @@ pub enum OpenError {
 /// What lies on disk: the log and the keys, and the lock that keeps others out.
 struct Opened {
     store: embedded::Store,
+    log: Arc<proofs::Log>,
     vault: Vault,
     lock: File,
 }
 
 /// Opens a data directory for this process alone, and makes what is not there yet: `facts/` and `contents/` (the
-/// log), `keys/` (without which no content can be read) and, later, `derived/` (which may be thrown away).
-fn open_directory(path: &Path, clock: Clock) -> Result<Opened, OpenError> {
+/// log), `proofs/` (what is signed of it), `keys/` (without which no content can be read) and, later, `derived/` (which may be thrown away).
+fn open_directory(path: &Path, public_url: Option<&str>, clock: Clock) -> Result<Opened, OpenError> {
     let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(unusable)?;
     let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
@@ -102,29 +109,39 @@ fn open_directory(path: &Path, clock: Clock) -> Result<Opened, OpenError> {
     } else {
         Vault::create(&keys)?
     };
-    let options = embedded::Options { clock: Box::new(move || clock.now()), ..embedded::Options::default() };
+    let log = proofs::open(&path.join("proofs"), public_url)?;
+    let options = embedded::Options {
+        clock: Box::new(move || clock.now()),
+        observer: Some(Box::new(log.follower())),
+        ..embedded::Options::default()
+    };
     let (store, report) = embedded::Store::open(path, options)?;
     tracing::info!(facts = report.facts, "the log is open");
-    Ok(Opened { store, vault, lock })
+    Ok(Opened { store, log, vault, lock })
 }
 
 impl App {
     /// An application that keeps everything in memory and nothing after it.
     pub async fn in_memory(config: Config, clock: Clock) -> Result<Self, OpenError> {
         let writers = clock.clone();
-        let store = memory::Store::new(1, Box::new(move || writers.now()), None);
-        Self::compose(config, clock, Arc::new(store), Arc::new(Vault::in_memory()), None).await
+        let log = proofs::in_memory()?;
+        let store = memory::Store::new(1, Box::new(move || writers.now()), Some(Box::new(log.follower())));
+        let store = Arc::new(store);
+        let proofs = Proofs::start(log, store.clone()).await;
+        Self::compose(config, clock, store, Arc::new(Vault::in_memory()), proofs, None).await
     }
 
     /// The application of the data directory that the settings name, which it alone has open.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let clock = Clock::system();
-        let (path, writers) = (config.data.clone(), clock.clone());
-        let opened = tokio::task::spawn_blocking(move || open_directory(&path, writers)).await;
-        let Opened { store, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
+        let (path, public_url, writers) = (config.data.clone(), config.public_url.clone(), clock.clone());
+        let opened = tokio::task::spawn_blocking(move || open_directory(&path, public_url.as_deref(), writers)).await;
+        let Opened { store, log, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
         let derived = config.data.join("derived");
         std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
-        let mut app = Self::compose(config, clock, Arc::new(store), Arc::new(vault), Some(&derived)).await?;
+        let store = Arc::new(store);
+        let proofs = Proofs::start(log, store.clone()).await;
+        let mut app = Self::compose(config, clock, store, Arc::new(vault), proofs, Some(&derived)).await?;
         app.lock = Some(lock);
         Ok(app)
     }
@@ -136,6 +153,7 @@ impl App {
         clock: Clock,
         store: Arc<dyn EventStore>,
         vault: Arc<Vault>,
+        proofs: Arc<Proofs>,
         derived: Option<&Path>,
     ) -> Result<Self, OpenError> {
         let checkpoint = derived.map(|dir| dir.join("erasure"));
@@ -160,11 +178,14 @@ impl App {
             vault,
             directory,
             projections,
+            proofs: Arc::clone(&proofs),
             eraser: Arc::clone(&eraser),
             ingest,
             uploads: Uploads::default(),
             stopping,
         });
+        let every = Duration::from_secs(state.config.checkpoint_interval_s.max(1).into());
+        tokio::spawn(proofs.run(every, state.stopping.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
         Ok(Self { state, stop, lock: None })

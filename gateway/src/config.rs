@@ -84,6 +84,8 @@ settings! {
     "CLEW_HEADER_TIMEOUT_S" "SECONDS" header_timeout_s: u16 = 10;
     /// Seconds that a request may take [default: 30]
     "CLEW_REQUEST_TIMEOUT_S" "SECONDS" request_timeout_s: u16 = 30;
+    /// Seconds after which what was added to the log is signed [default: 5]
+    "CLEW_CHECKPOINT_INTERVAL_S" "SECONDS" checkpoint_interval_s: u16 = 5;
     /// Bytes of a request's body [default: 262144]
     "CLEW_BODY_BYTES_MAX" "BYTES" body_bytes_max: usize = 256 * 1024;
     /// Bytes of an uploaded or received file [default: 26214400]

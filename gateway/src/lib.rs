@@ -16,6 +16,7 @@ pub mod import;
 pub mod ingest;
 pub mod metrics;
 pub mod openapi;
+pub mod proofs;
 pub mod reader;
 pub mod router;
 pub mod routes;

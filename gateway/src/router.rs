@@ -5,7 +5,7 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agents, audit, catalogs, channels, contacts, conversations, docs, fallback, feed, health, inbound, me,
+    admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health, inbound, me,
     metrics, notifications, outbox, problems, queues, saved_replies, sessions, teams,
 };
 use crate::state::AppState;
@@ -71,6 +71,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(feed::feed))
         .routes(routes!(inbound::take_in))
         .routes(routes!(outbox::read))
+        .merge(proofs())
         .merge(admin())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -94,6 +95,18 @@ fn saved_replies() -> OpenApiRouter<AppState> {
         .routes(routes!(saved_replies::rename, saved_replies::delete))
         .routes(routes!(saved_replies::add))
         .routes(routes!(saved_replies::edit, saved_replies::remove))
+}
+
+fn proofs() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(audit_proofs::checkpoint))
+        .routes(routes!(audit_proofs::witnessed))
+        .routes(routes!(audit_proofs::key))
+        .routes(routes!(audit_proofs::inclusion))
+        .routes(routes!(audit_proofs::consistency))
+        .routes(routes!(audit_proofs::receipt))
+        // OpenAPI has no word for a path of any depth.
+        .route("/v1/audit/tile/{*path}", get(audit_proofs::tile))
 }
 
 fn conversations() -> OpenApiRouter<AppState> {

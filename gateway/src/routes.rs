@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod agents;
 pub mod audit;
+pub mod audit_proofs;
 pub mod catalogs;
 pub mod channels;
 pub mod contacts;

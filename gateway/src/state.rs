@@ -9,6 +9,7 @@ use crate::directory::Directory;
 use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::proofs::Proofs;
 use crate::routes::feed::Turns;
 use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
@@ -60,6 +61,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// What is shown, folded from the log.
     pub projections: Arc<Projections>,
+    /// Proves what is in the log.
+    pub proofs: Arc<Proofs>,
     /// Carries out what is to be erased.
     pub eraser: Arc<Eraser>,
     /// Takes in what channels tell.

@@ -92,6 +92,8 @@ kinds! {
         "Repeat the command with the same Idempotency-Key.";
     STORE_CORRUPT INTERNAL_SERVER_ERROR "damaged" "Stored data is damaged"
         "An operator has to see to it; nothing is skipped or guessed.";
+    LOG_NOT_SIGNED SERVICE_UNAVAILABLE "log-not-signed" "The log is not signed at the moment"
+        "It goes on taking facts, but what was signed no longer agrees with it, or it lags; an operator has to see to it.";
     CONTENDED CONFLICT "contended" "Others changed it at the same time, again and again"
         "Nothing was done. Repeat it.";
 

@@ -1,0 +1,138 @@
+//! The proofs of a running server: the tree beside the log, the key that signs it, and the signing at intervals.
+//! What is proved and how is `clew_eventstore::proofs`' business.
+
+use clew_eventstore::observer::LeafSource;
+pub use clew_eventstore::proofs::Log;
+use clew_eventstore::proofs::{ProofError, SignedCheckpoint, SigningKey, Standing};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// The file with the secret key, in the directory of the proofs.
+const KEY: &str = "signing-key";
+/// The file with the public key, beside it.
+const PUBLIC_KEY: &str = "public-key";
+
+/// The tree beside the log, and where its facts are read from.
+pub struct Proofs {
+    /// The tree.
+    pub log: Arc<Log>,
+    /// The facts.
+    pub leaves: Arc<dyn LeafSource>,
+}
+
+/// The tree in this directory, before it follows a store. Its key is drawn when there is none yet: its name, which is
+/// the identity of the log for ever, is the server's public address where one is set.
+pub fn open(directory: &Path, public_url: Option<&str>) -> Result<Arc<Log>, ProofError> {
+    std::fs::create_dir_all(directory).map_err(io(directory))?;
+    let path = directory.join(KEY);
+    let key = match std::fs::read_to_string(&path) {
+        Ok(text) => SigningKey::from_secret_text(&zeroize::Zeroizing::new(text))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => draw(directory, &path, public_url)?,
+        Err(error) => return Err(io(&path)(error)),
+    };
+    Ok(Arc::new(Log::open(directory, 0, key)?))
+}
+
+/// A tree that lasts as long as the process.
+pub fn in_memory() -> Result<Arc<Log>, ProofError> {
+    Ok(Arc::new(Log::in_memory(0, SigningKey::generate("clew.localhost/memory")?)))
+}
+
+fn draw(directory: &Path, path: &Path, public_url: Option<&str>) -> Result<SigningKey, ProofError> {
+    let host = public_url.and_then(|url| url.split_once("://")).map(|(_, host)| host);
+    let name = host.map_or_else(|| format!("clew.localhost/{}", Uuid::new_v4()), |host| format!("{host}/v1/audit"));
+    let key = SigningKey::generate(&name)?;
+    let write = |path: &Path, mode: u32, text: &str| {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()
+    };
+    let public = directory.join(PUBLIC_KEY);
+    let _ = std::fs::remove_file(&public);
+    write(&public, 0o644, &key.verifier().to_string()).map_err(io(&public))?;
+    write(path, 0o600, &key.to_secret_text()).map_err(io(path))?;
+    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))?;
+    Ok(key)
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ProofError {
+    let path = path.display().to_string();
+    move |source| ProofError::Io { path, source }
+}
+
+impl Proofs {
+    /// Brings the tree up to its facts and signs it. What goes wrong is logged, and told by [`Self::trouble`].
+    pub async fn start(log: Arc<Log>, leaves: Arc<dyn LeafSource>) -> Arc<Self> {
+        let proofs = Arc::new(Self { log, leaves });
+        if let Err(error) = proofs.refresh().await {
+            tracing::error!(%error, "the log is not signed");
+        }
+        proofs
+    }
+
+    /// Why the log is not signed, if it is not.
+    pub fn trouble(&self) -> Option<String> {
+        match self.log.standing() {
+            Standing::Signing => None,
+            Standing::CatchingUp => Some("the proofs lag behind the log".to_owned()),
+            Standing::Stopped(why) => Some(why),
+        }
+    }
+
+    /// Signs all that is in the log now.
+    pub async fn refresh(&self) -> Result<SignedCheckpoint, ProofError> {
+        if self.log.standing() == Standing::CatchingUp {
+            self.log.catch_up(self.leaves.as_ref()).await?;
+        }
+        let log = Arc::clone(&self.log);
+        let signed = tokio::task::spawn_blocking(move || log.sign()).await;
+        signed.map_err(|error| ProofError::Stopped(format!("signing broke off: {error}")))?
+    }
+
+    /// Signs again and again, until the server stops, and once more then.
+    pub async fn run(self: Arc<Self>, every: Duration, mut stopping: watch::Receiver<bool>) {
+        let mut told = None;
+        loop {
+            let stop = tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => true,
+                () = tokio::time::sleep(every) => false,
+            };
+            let trouble = self.refresh().await.err().map(|error| error.to_string());
+            if trouble.is_some() && trouble != told {
+                tracing::error!(why = trouble, "the log is not signed");
+            }
+            told = trouble;
+            if stop {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clew_eventstore::backends::memory::Store;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[tokio::test]
+    async fn the_key_is_drawn_once_and_kept_from_others() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = open(directory.path(), Some("https://desk.example.org")).expect("a new log");
+        assert_eq!(log.verifier().name(), "desk.example.org/v1/audit");
+        let mode = std::fs::metadata(directory.path().join(KEY)).expect("a key").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let public = std::fs::read_to_string(directory.path().join(PUBLIC_KEY)).expect("a public key");
+        assert_eq!(public.trim(), log.verifier().to_string());
+        let again = open(directory.path(), Some("https://elsewhere.example.org")).expect("the same log");
+        assert_eq!(again.verifier(), log.verifier());
+        let proofs = Proofs::start(again, Arc::new(Store::default())).await;
+        assert_eq!(proofs.trouble(), None);
+        assert_eq!(proofs.log.checkpoint().expect("signed at start").checkpoint().size, 0);
+    }
+}
