@@ -55,9 +55,8 @@ async fn a_bundle_is_verified_by_go_and_a_changed_one_is_not() {
     let (key, older) = export(&bundle).await;
     let checkpoint = home.path().join("older");
     std::fs::write(&checkpoint, older).expect("written");
-    let verify = || -> Output {
-        Command::new(&program).arg(&bundle).arg(&key).arg(&checkpoint).output().expect("it was built")
-    };
+    let verify =
+        || -> Output { Command::new(&program).arg(&bundle).arg(&key).arg(&checkpoint).output().expect("it was built") };
     let sound = verify();
     assert!(sound.status.success(), "{}", String::from_utf8_lossy(&sound.stderr));
     assert_eq!(sound.stdout, b"700 facts verified\n");

@@ -162,10 +162,11 @@ pub async fn consistency(
 pub async fn receipt(
     State(app): State<AppState>,
     caller: Caller,
-    Path(position): Path<Cursor>,
+    Path(position): Path<String>,
 ) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
     let missing = || Problem::new(&kinds::NOT_FOUND).detail("the log has no fact at that position");
+    let position: Cursor = position.parse().map_err(|_| missing())?;
     let index = position.sequence(0).checked_sub(1).ok_or_else(missing)?;
     let proofs = &app.proofs;
     let signed = match proofs.log.checkpoint() {

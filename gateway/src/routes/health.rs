@@ -51,11 +51,8 @@ pub async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Readiness>)
         Health::Failed(why) => Some(why),
     };
     let stopping = app.stopping.borrow().then(|| "the server is stopping".to_owned());
-    let mut checks = vec![
-        Check::of("server", stopping),
-        Check::of("store", store),
-        Check::of("settings", app.directory.stopped()),
-    ];
+    let mut checks =
+        vec![Check::of("server", stopping), Check::of("store", store), Check::of("settings", app.directory.stopped())];
     checks.extend(app.view_troubles().into_iter().map(|(name, trouble)| Check::of(name, trouble)));
     let ready = checks.iter().all(|check| check.ok);
     // The desk goes on working while its log is not signed; who watches sees it all the same.
