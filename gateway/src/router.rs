@@ -5,8 +5,8 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health, inbound, me,
-    metrics, notifications, outbox, problems, queues, saved_replies, sessions, teams,
+    admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health,
+    inbound, me, metrics, notifications, outbox, problems, queues, saved_replies, sessions, teams,
 };
 use crate::state::AppState;
 use crate::ui;
