@@ -91,7 +91,8 @@ struct Opened {
 }
 
 /// Opens a data directory for this process alone, and makes what is not there yet: `facts/` and `contents/` (the
-/// log), `proofs/` (what is signed of it), `keys/` (without which no content can be read) and, later, `derived/` (which may be thrown away).
+/// log), `proofs/` (what is signed of it), `keys/` (without which no content can be read) and, later, `derived/`
+/// (which may be thrown away).
 fn open_directory(path: &Path, public_url: Option<&str>, clock: Clock) -> Result<Opened, OpenError> {
     let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(unusable)?;

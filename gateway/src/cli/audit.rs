@@ -1,4 +1,9 @@
-//! `clew audit list`: the audit trail of a data directory, while no server runs. Who reads it is recorded.
+//! `clew audit`: the trail of a data directory, while no server runs, and what is checked of it offline. Who reads
+//! or exports the trail is recorded.
+
+mod export;
+mod receipt;
+mod verify;
 
 use super::Failure;
 use super::offline::Offline;
@@ -27,6 +32,12 @@ pub(super) struct Audit {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Write a bundle that an auditor can check offline
+    Export(export::Export),
+    /// Check a bundle, offline, with the public key alone
+    Verify(verify::Verify),
+    /// Check a receipt (a .tlog-proof file), offline, and show the fact in it
+    Receipt(receipt::Receipt),
     /// List who did what, oldest first
     List {
         /// Of this conversation only
@@ -51,7 +62,14 @@ enum Action {
 
 impl Audit {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let Action::List { conversation, action, from, to, json, place } = self.action;
+        let (conversation, action, from, to, json, place) = match self.action {
+            Action::Export(command) => return command.run().await,
+            Action::Verify(command) => return command.run(),
+            Action::Receipt(command) => return command.run(),
+            Action::List { conversation, action, from, to, json, place } => {
+                (conversation, action, from, to, json, place)
+            }
+        };
         let filter = Filter {
             stream: conversation.map(|id| StreamId::from(ConversationId(id))),
             action: action.as_deref().map(word).transpose()?,

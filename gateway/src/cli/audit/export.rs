@@ -1,0 +1,129 @@
+//! `clew audit export`: writes a bundle for auditors, while no server runs. That it was written is recorded.
+
+use super::instant;
+use crate::cli::offline::Offline;
+use crate::cli::{Exit, Failure};
+use crate::config::Place;
+use crate::error::Problem;
+use crate::routes::audit;
+use clap::Args;
+use clew_domain::ids::StreamId;
+use clew_domain::installation::{Command, DataReading, Installation};
+use clew_domain::time::Timestamp;
+use clew_eventstore::proofs::bundle::{self, REPORTS, report};
+use clew_projections::audit::{Filter, Order};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+
+/// Entries read at once.
+const PAGE: usize = 500;
+
+/// The arguments of `clew audit export`.
+#[derive(Args)]
+pub(in crate::cli) struct Export {
+    /// Directory to write; must not be there yet
+    bundle: PathBuf,
+
+    /// Recorded at this instant or later (RFC 3339) [default: from the beginning]
+    #[arg(long, value_name = "INSTANT")]
+    from: Option<String>,
+
+    /// Recorded before this instant (RFC 3339) [default: all there is]
+    #[arg(long, value_name = "INSTANT")]
+    to: Option<String>,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Export {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let from = self.from.as_deref().map(instant).transpose()?;
+        let to = self.to.as_deref().map(instant).transpose()?;
+        std::fs::create_dir(&self.bundle)
+            .map_err(|error| Failure::new(Exit::Failed, format!("can't make {}: {error}", self.bundle.display())))?;
+        let desk = Offline::open(&self.place).await?;
+        let exported = self.export(&desk, from, to).await;
+        desk.close().await;
+        exported
+    }
+
+    async fn export(&self, desk: &Offline, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Failure> {
+        let app = &desk.app.state;
+        let read = Command::RecordReading { what: DataReading::AuditBundle };
+        app.act::<Installation>(StreamId::INSTALLATION, &desk.meta(), &read, Vec::new()).await?;
+        let signed = app.proofs.refresh().await.map_err(Problem::from)?;
+        let trail = app.projections.audit();
+        let caught_up = trail.wait_for(&app.store.head(), super::CATCH_UP_MAX).await;
+        caught_up.map_err(|behind| Failure::new(Exit::Failed, behind.to_string()))?;
+        self.report(desk, &Filter { from, to, ..Filter::default() })?;
+        let behind = async |at: Option<Timestamp>, otherwise: u64| match at {
+            None => Ok(otherwise),
+            Some(at) => app.store.cursor_at(at.plus_micros(-1)).await.map(|cursor| cursor.sequence(0)),
+        };
+        let size = signed.checkpoint().size;
+        let facts = behind(from, 0).await.map_err(Problem::from)?..behind(to, size).await.map_err(Problem::from)?;
+        let (log, leaves) = (&app.proofs.log, app.proofs.leaves.as_ref());
+        let written = bundle::write(&self.bundle, log, leaves, &signed, facts, &mut |_| {}).await;
+        let written = written.map_err(Problem::from)?;
+        println!("{} holds {} of {size} facts.", self.bundle.display(), written.end - written.start);
+        println!("Give the auditor this public key by another way than the bundle:\n{}", log.verifier());
+        Ok(())
+    }
+
+    /// Writes the trail as CSV and as a page, line by line.
+    fn report(&self, desk: &Offline, filter: &Filter) -> Result<(), Failure> {
+        let open = |name: &str| File::create(self.bundle.join(name)).map(BufWriter::new);
+        let [csv, html] = REPORTS;
+        let (mut csv, mut html) = (open(csv)?, open(html)?);
+        csv.write_all(report::csv_head().as_bytes())?;
+        let explanation = "Who did what, and when. The facts that these lines tell of lie beside this page, signed.";
+        html.write_all(report::html_head("Audit trail", explanation).as_bytes())?;
+        let (trail, workspace) = (desk.app.state.projections.audit(), desk.workspace());
+        let mut cursor = None;
+        loop {
+            let page = trail.page(filter, Order::Oldest, cursor.as_deref(), PAGE).map_err(Problem::from)?;
+            for entry in page.items {
+                let number = entry.position.sequence;
+                let row = row(number, &serde_json::json!(audit::view(&workspace, entry)));
+                csv.write_all(report::csv_row(&row).as_bytes())?;
+                html.write_all(report::html_row(&row).as_bytes())?;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        html.write_all(report::html_foot().as_bytes())?;
+        csv.flush()?;
+        html.flush()?;
+        Ok(())
+    }
+}
+
+/// A line of the report, from an entry as the API shows it.
+fn row(number: u64, entry: &Value) -> report::Row {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let named = |value: &Value| {
+        let name = text(&value["name"]);
+        let name = if name.is_empty() { text(&value["id"]) } else { name };
+        format!("{} {name}", text(&value["kind"])).trim().to_owned()
+    };
+    report::Row {
+        number,
+        recorded_at: text(&entry["recorded_at"]),
+        occurred_at: text(&entry["at"]),
+        actor: named(&entry["actor"]),
+        action: text(&entry["action"]),
+        object: named(&entry["object"]),
+        details: text(&entry["details"]),
+        cause: text(&entry["cause"]),
+        fact: text(&entry["event_id"]),
+    }
+}

@@ -1,0 +1,65 @@
+//! `clew audit verify`: a verdict on a bundle, from its files and the public key alone.
+
+use crate::cli::{Exit, Failure};
+use clap::Args;
+use clew_eventstore::proofs::VerifierKey;
+use clew_eventstore::proofs::bundle::{Against, verify};
+use clew_eventstore::proofs::examine::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+
+/// The arguments of `clew audit verify`.
+#[derive(Args)]
+pub(in crate::cli) struct Verify {
+    /// Directory that was exported
+    bundle: PathBuf,
+
+    /// Public key of the log, or a file that holds it; from a source that you trust, not from the bundle
+    #[arg(long, value_name = "KEY")]
+    key: String,
+
+    /// File with a checkpoint that you kept before: the log must continue it
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+
+    /// Public key of a witness that you trust, or a file that holds it; may be given several times
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<String>,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let key = public_key(&self.key)?;
+        let witnesses = self.witness.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
+        let since = self.since.as_deref().map(read).transpose()?;
+        let against = Against { key: &key, since: since.as_deref(), witnesses: &witnesses };
+        let bar = bar();
+        let verdict = verify(&self.bundle, against, &mut |progress| show(&bar, progress));
+        bar.finish_and_clear();
+        let verdict = verdict.map_err(|error| Failure::new(Exit::NotFound, error.to_string()))?;
+        print!("{verdict}");
+        if verdict.is_sound() { Ok(()) } else { Err(Failure::new(Exit::Failed, "the bundle is not sound")) }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:12} {wide_bar} {percent}%  {pos} of {len}, {eta} left");
+    ProgressBar::new(0).with_style(style.expect("the template is well formed"))
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_message(progress.stage);
+    bar.set_length(progress.total);
+    bar.set_position(progress.done);
+}
+
+/// A public key, given as text or as the file that holds it.
+pub(super) fn public_key(given: &str) -> Result<VerifierKey, Failure> {
+    let text = if Path::new(given).is_file() { read(Path::new(given))? } else { given.to_owned() };
+    text.parse().map_err(|error| Failure::new(Exit::Usage, format!("{given}: {error}")))
+}
+
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::NotFound, format!("can't read {}: {error}", path.display())))
+}
