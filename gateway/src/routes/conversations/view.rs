@@ -107,7 +107,8 @@ struct Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     fn new(app: &'a AppState, caller: Option<&'a Caller>, now: bool) -> Self {
-        let workspace = caller.map_or_else(|| app.directory.settings().workspace, |caller| Arc::clone(&caller.workspace));
+        let workspace =
+            caller.map_or_else(|| app.directory.settings().workspace, |caller| Arc::clone(&caller.workspace));
         Self { app, caller, reader: Reader::new(app, Arc::clone(&workspace)), workspace, now }
     }
 
@@ -302,9 +303,10 @@ impl<'a> Assembly<'a> {
         let workspace = &self.workspace;
         let own = header.started.channel;
         let kind = workspace.channels.get(&own).map(|channel| channel.profile.kind);
-        let connected = workspace.channels.iter().filter(|(id, channel)| {
-            !channel.disconnected && Some(channel.profile.kind) == kind && self.may_work(**id)
-        });
+        let connected = workspace
+            .channels
+            .iter()
+            .filter(|(id, channel)| !channel.disconnected && Some(channel.profile.kind) == kind && self.may_work(**id));
         let mut channels: Vec<ReplyChannel> = connected
             .filter_map(|(id, channel)| {
                 Some(ReplyChannel {
