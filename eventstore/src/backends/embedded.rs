@@ -14,10 +14,12 @@ mod read;
 mod recover;
 mod seal;
 mod sealed;
+mod verify;
 mod writer;
 
 pub use disk::{Disk, Machine};
 pub use layout::FORMAT;
+pub use verify::{Verified, verify};
 
 use crate::backends::memory;
 use crate::cursor::Cursor;

@@ -192,6 +192,18 @@ impl ContentsFile {
     }
 }
 
+/// Whether a content is either stored or gone from the file to the last byte.
+pub(super) fn is_stored_or_wiped(file: &ContentsFile, offset: u32, id: ContentId) -> Result<bool, StoreError> {
+    let head = file.read_head(offset, id)?;
+    if !head.erased {
+        return Ok(true);
+    }
+    let mut bytes = vec![0; usize::try_from(head.bytes() - WIPED_AT).expect("a content is small")];
+    let read = file.file.read_exact_at(&mut bytes, u64::from(offset) + WIPED_AT);
+    read.map_err(|_| file.corrupt(offset, "the file is cut off within this content"))?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
 /// Where every content is. Shared by readers and the one writer.
 #[derive(Debug)]
 pub(super) struct Contents {

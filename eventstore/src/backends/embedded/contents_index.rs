@@ -95,6 +95,20 @@ impl ContentsIndex {
         let all = self.contents.scan(self.end)?;
         Ok(all.into_iter().find_map(|(found, offset)| (found == id).then_some(offset)))
     }
+
+    /// Whether every page is sound and says what the segment says.
+    pub(super) fn matches_segment(&self) -> Result<bool, StoreError> {
+        let mut expected = self.contents.scan(self.end)?;
+        expected.sort_unstable();
+        let mut found = Vec::with_capacity(expected.len());
+        for page in 0..self.pages {
+            match read_page(&self.table, page) {
+                Some(entries) => found.extend(entries),
+                None => return Ok(false),
+            }
+        }
+        Ok(found == expected)
+    }
 }
 
 struct Footer {

@@ -356,7 +356,8 @@ fn open_contents(
             let path = FileKind::Contents.path(dir, earlier);
             return Err(corrupt(&path, 0, "this segment is missing, while commits refer to later ones"));
         }
-        let (file, _) = ContentsFile::open(dir, earlier)?;
+        let (file, capacity) = ContentsFile::open(dir, earlier)?;
+        check_length(&file, capacity)?;
         let file = Arc::new(file);
         let index = if let Some(index) = ContentsIndex::open(dir, Arc::clone(&file))? {
             index
@@ -380,11 +381,7 @@ fn open_contents(
     }
     let (file, capacity) = ContentsFile::open(dir, number)?;
     let end = if facts.mark.segment == number { u64::from(facts.mark.end) } else { layout::HEADER_BYTES as u64 };
-    let file_bytes = file.file.metadata().map_err(unavailable("can't read", &file.path))?.len();
-    if file_bytes < capacity {
-        let what = format!("the file was cut: it has {file_bytes} of {capacity} bytes");
-        return Err(corrupt(&file.path, file_bytes, &what));
-    }
+    check_length(&file, capacity)?;
     let ids = match scan_contents(&file, end)? {
         Ok(ids) => ids,
         Err(unsound) => return cut_or_damage(facts, number, unsound, &file.path),
@@ -394,6 +391,15 @@ fn open_contents(
     let open = Arc::new(file);
     let tail = Tail { number, file: Arc::clone(&open), end, capacity };
     Ok(Ok((Contents { full, filled: Vec::new(), open, ids }, tail)))
+}
+
+/// A segment keeps its length from the day it was prepared.
+fn check_length(file: &ContentsFile, capacity: u64) -> Result<(), StoreError> {
+    let bytes = file.file.metadata().map_err(unavailable("can't read", &file.path))?.len();
+    if bytes >= capacity {
+        return Ok(());
+    }
+    Err(corrupt(&file.path, bytes, &format!("the file was cut: it has {bytes} of {capacity} bytes")))
 }
 
 /// A commit of the last group may lack contents, as that group may not have been durable. Any other may not.

@@ -81,3 +81,7 @@ async fn a_second_opening_of_the_same_directory_is_refused() {
     let refused = Store::open(dir.path(), small()).err();
     assert!(matches!(refused, Some(StoreError::Unavailable(why)) if why.contains("open in another process")));
 }
+
+mod damage;
+mod faults;
+mod model;

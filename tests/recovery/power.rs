@@ -1,0 +1,115 @@
+//! The power fails: a file system in an image is shut down without writing what it holds in memory, then mounted
+//! again. Needs root, loop devices and ext4; without them the test is skipped.
+
+use super::load;
+use crate::support::requires::met;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`, by a program, since the workspace holds no unsafe code.
+const SHUTDOWN: &str = "import fcntl,os,struct,sys\n\
+    fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587d,struct.pack('I',2))";
+
+struct Machine {
+    dir: tempfile::TempDir,
+    mounted: bool,
+}
+
+impl Machine {
+    fn new() -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut machine = Self { dir, mounted: false };
+        let image = machine.path("image");
+        std::fs::create_dir(machine.path("mount")).map_err(|error| error.to_string())?;
+        run("truncate", &["-s", "256M", text(&image)])?;
+        run("mkfs.ext4", &["-q", "-F", text(&image)])?;
+        machine.mount()?;
+        Ok(machine)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path("mount/log")
+    }
+
+    fn mount(&mut self) -> Result<(), String> {
+        run("mount", &["-o", "loop", text(&self.path("image")), text(&self.path("mount"))])?;
+        self.mounted = true;
+        Ok(())
+    }
+
+    fn unmount(&mut self) -> Result<(), String> {
+        run("umount", &[text(&self.path("mount"))])?;
+        self.mounted = false;
+        Ok(())
+    }
+
+    fn fail(&self) -> Result<(), String> {
+        run("python3", &["-c", SHUTDOWN, text(&self.path("mount"))])
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if self.mounted {
+            let _ = self.unmount();
+        }
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary directories have plain names")
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+/// Fails the power so many times; answers how many acknowledged commits were lost, or that the log was damaged.
+fn lost(machine: &mut Machine, rounds: u64, lying: bool) -> u64 {
+    let mut lost = 0;
+    for round in 0..rounds {
+        let mut appender = load::spawn(&machine.log(), lying);
+        appender.wait_for(20 + round * 53 % 500);
+        machine.fail().expect("ext4 can be shut down");
+        let acknowledged = appender.kill();
+        machine.unmount().expect("unmounted");
+        machine.mount().expect("mounted again");
+        lost += if lying {
+            // What such a store leaves behind may be damaged beyond opening, which is a loss as well.
+            std::panic::catch_unwind(|| load::missing(&machine.log(), &acknowledged)).unwrap_or(1)
+        } else {
+            load::missing(&machine.log(), &acknowledged)
+        };
+        if lying && lost > 0 {
+            break;
+        }
+    }
+    lost
+}
+
+#[test]
+fn without_power_nothing_acknowledged_is_lost_and_a_store_that_does_not_sync_is_caught() {
+    let made = Machine::new();
+    let why = made.as_ref().err().cloned().unwrap_or_default();
+    if !met(made.is_ok(), &format!("no file system in an image can be mounted: {why}")) {
+        return;
+    }
+    let mut machine = made.expect("it was just looked at");
+    let failed = machine.fail();
+    if !met(failed.is_ok(), &format!("ext4 can't be shut down: {}", failed.err().unwrap_or_default())) {
+        return;
+    }
+    machine.unmount().expect("unmounted");
+    machine.mount().expect("mounted again");
+    assert_eq!(lost(&mut machine, 20, false), 0);
+    std::fs::remove_dir_all(machine.log()).expect("removed");
+    assert!(lost(&mut machine, 20, true) > 0, "a store that answers before it syncs is caught");
+}
