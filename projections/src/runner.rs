@@ -132,6 +132,8 @@ impl Runner {
         });
         let Some(first) = first else { return Err(Waited::End(End::Stopped)) };
         let first = first.map_err(|error| Waited::of(&error))?;
+        // A store may hand its reading to the runtime's threads; this thread is none of them.
+        let _entered = self.runtime.enter();
         let mut facts = first.len();
         let mut batches = vec![first];
         while facts < FACTS_PER_SAVE_MAX {
