@@ -2,11 +2,13 @@
 //! done. Whatever a crash leaves undone is done on the next start. Keys themselves are the vault's.
 
 mod checkpoint;
+mod history;
 mod owned;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+pub use history::{Act, Order, orders};
 pub use verify::{Finding, Report, VerifyError, verify};
 
 use crate::cursor::Cursor;
@@ -37,6 +39,9 @@ const COMPLETIONS_PER_COMMIT: usize = 500;
 /// Facts between two checkpoints while nothing is erased.
 const FACTS_PER_CHECKPOINT: u64 = 100_000;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// The checkpoint's file. Losing it costs a pass over the log; it must go when keys are put back.
+pub const CHECKPOINT_FILE: &str = "erasure";
 
 /// Called with what was made unreadable, so that no cache keeps plaintext or a key of it.
 pub type Forget = Box<dyn Fn(&Erasure) + Send + Sync>;

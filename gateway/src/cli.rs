@@ -2,6 +2,8 @@
 
 mod audit;
 mod failure;
+mod keys;
+mod mask;
 mod offline;
 mod serve;
 mod token;
@@ -40,6 +42,10 @@ enum Command {
     Token(token::Token),
     /// Read the audit trail, while no server runs
     Audit(audit::Audit),
+    /// Show, rotate, export and import the keys, while no server runs
+    Keys(keys::Keys),
+    /// Show what masks have still to reach, while no server runs
+    Mask(mask::Mask),
 }
 
 impl Command {
@@ -49,6 +55,8 @@ impl Command {
             Self::User(command) => command.run().await,
             Self::Token(command) => command.run().await,
             Self::Audit(command) => command.run().await,
+            Self::Keys(command) => command.run().await,
+            Self::Mask(command) => command.run().await,
         }
     }
 }

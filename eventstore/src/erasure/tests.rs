@@ -33,7 +33,7 @@ impl Desk {
     }
 
     async fn start_eraser(&mut self) {
-        let checkpoint = Some(self.dir.path().join("erasure"));
+        let checkpoint = Some(self.dir.path().join(CHECKPOINT_FILE));
         let eraser = Eraser::start(self.store.clone(), self.vault().clone(), checkpoint, Vec::new()).await;
         self.eraser = Some(eraser.expect("the log and the keys are there"));
     }
@@ -163,6 +163,8 @@ async fn a_mask_erases_the_message_and_is_recorded_once() {
     desk.eraser().erase_now(&mask).await.expect("erased");
     assert!(erased(desk.vault(), &text) && !erased(desk.vault(), &kept));
     assert_eq!(desk.eraser().status().pending[0].stage, Stage::Unreadable);
+    let ordered = orders(&*desk.store).await.expect("readable");
+    assert_eq!((ordered[0].of, ordered[0].act, ordered[0].completed_at), (mask.id, history::Act::Masked, None));
 
     desk.eraser().finish_pending().await.expect("finished");
     desk.eraser().erase_now(&mask).await.expect("nothing is left to do");
@@ -170,6 +172,7 @@ async fn a_mask_erases_the_message_and_is_recorded_once() {
     assert_eq!(desk.store.read_content(text.id).await, Ok(None));
     assert_eq!(desk.completions().await, [mask.id]);
     assert_eq!(desk.eraser().status().completed, 1);
+    assert!(orders(&*desk.store).await.expect("readable")[0].completed_at.is_some());
     desk.restart().await;
     desk.eraser().finish_pending().await.expect("finished");
     assert_eq!(desk.completions().await, [mask.id]);
@@ -298,7 +301,7 @@ async fn keys_that_were_put_back_lose_again_what_the_log_says_is_erased() {
     for (bytes, path) in saved {
         std::fs::write(path, bytes).expect("written");
     }
-    std::fs::remove_file(desk.dir.path().join("erasure")).expect("removed");
+    std::fs::remove_file(desk.dir.path().join(CHECKPOINT_FILE)).expect("removed");
     desk.restart().await;
     assert!(erased(desk.vault(), &text));
     assert_eq!(desk.completions().await, [mask.id]);
