@@ -59,8 +59,8 @@ fn left_to_reach(order: &Order, custody: &[Custody]) -> Vec<String> {
     if order.completed_at.is_none() {
         left.push("the keys and ciphertexts here: the next start completes it".to_owned());
     }
-    let older = custody.iter().filter(|copy| copy.exported_at_micros <= order.at.micros());
-    left.extend(older.map(|copy| format!("custody copy {} of {}", copy.generation, copy.holder)));
+    let copies = custody.iter().filter(|copy| copy.exported_at_micros <= order.at.micros());
+    left.extend(copies.map(|copy| format!("custody copy {} of {}", copy.generation, copy.holder)));
     left
 }
 
