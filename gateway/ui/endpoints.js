@@ -85,8 +85,10 @@ export const conversation = {
   /** @param {string} id */
   unlock: (id) => command('DELETE', `${at(id)}/lock`),
   /** @param {string} id @param {string} language @returns {Promise<{text: string}>} */
-  transcript: (id, language) =>
-    read(`${at(id)}/transcript`, { query: { tz: Intl.DateTimeFormat().resolvedOptions().timeZone, language } }),
+  transcript: async (id, language) => {
+    const answer = await read(`${at(id)}/transcript`, { query: { tz: Intl.DateTimeFormat().resolvedOptions().timeZone, language } });
+    return typeof answer === 'string' ? { text: answer } : answer;
+  },
 };
 
 export const bulk = {

@@ -78,7 +78,7 @@ export class Server {
     const { id, key } = this.secrets.get(channelName);
     const webhook = randomUUID();
     const at = Math.floor(Date.now() / 1000);
-    const body = JSON.stringify({ type: 'message.received', timestamp: new Date().toISOString(), data: { id: randomUUID(), contact: { handle, name }, text } });
+    const body = JSON.stringify({ type: 'message.received', data: { id: randomUUID(), contact: { handle, name }, text } });
     const signature = createHmac('sha256', key).update(`${webhook}.${at}.${body}`).digest('base64');
     const answer = await fetch(`${this.url}/v1/inbound/${id}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'webhook-id': webhook, 'webhook-timestamp': String(at), 'webhook-signature': `v1,${signature}` }, body });
     const told = await answer.text();
