@@ -1,10 +1,13 @@
 //! Tests by address.
 
 mod admin;
+mod audit;
 mod audit_proofs;
 mod conversations;
+mod feed;
 mod health;
 mod me;
+mod saved_replies;
 mod sessions;
 mod surface;
 mod workspace;

@@ -88,12 +88,17 @@ impl TestApp {
 
     /// A client signed in with this account.
     pub(crate) async fn sign_in(&self, agent: AgentId) -> Client {
+        self.anybody().with_cookie(&self.session(agent).await)
+    }
+
+    /// What the cookie of a new session of this account holds.
+    pub(crate) async fn session(&self, agent: AgentId) -> String {
         let session = SessionId(Uuid::new_v4());
         let command = agent::Command::SignIn { session };
         let meta = self.meta();
         let act = self.app.state.act::<Agent>(agent.into(), &meta, &command, Vec::new());
         act.await.expect("a fresh session can be opened");
-        self.anybody().with_cookie(&self.app.state.cookie_key.seal(agent, session))
+        self.app.state.cookie_key.seal(agent, session)
     }
 
     /// Connects a private channel.
