@@ -81,6 +81,24 @@ impl Home {
         Ok(Generation { version, number: last + 1 })
     }
 
+    /// The newest generation behind the one that is served: a rebuild, finished or not.
+    pub(crate) fn candidate(&self, served: Generation, version: u32) -> io::Result<Option<Generation>> {
+        let newest = self.generations()?.pop();
+        Ok(newest.filter(|it| it.number > served.number && it.version == version))
+    }
+
+    /// The newest generation before the one that is served.
+    pub(crate) fn before(&self, served: Generation, version: u32) -> io::Result<Option<Generation>> {
+        let mut earlier = self.generations()?;
+        earlier.retain(|it| it.number < served.number && it.version == version);
+        Ok(earlier.pop())
+    }
+
+    /// Deletes the rows of a generation that is not open.
+    pub(crate) fn drop(&self, generation: Generation) -> io::Result<()> {
+        fs::remove_dir_all(self.path(generation))
+    }
+
     /// Opens the rows of a generation, empty ones if there are none.
     pub(crate) fn open(&self, generation: Generation) -> Result<Table, TableError> {
         let config = sled::Config::default()
@@ -99,9 +117,7 @@ impl Home {
     /// Opens what is served. What will not open is set aside, for somebody to look at, and an empty one begun.
     pub(crate) fn open_served(&self, spec: Spec) -> Result<(Generation, Table), TableError> {
         let io_error = |error: io::Error| TableError(error.to_string());
-        // Rows of another version are not what this fold goes on from.
-        let served = self.served().map_err(io_error)?.filter(|it| it.version == spec.version);
-        if let Some(generation) = served {
+        if let Some(generation) = self.served().map_err(io_error)? {
             match self.open(generation) {
                 Ok(table) => return Ok((generation, table)),
                 Err(error) => {

@@ -1,4 +1,5 @@
-//! Random histories of a care desk, decided by the real deciders: the same seed gives the same facts. For tests.
+//! Random histories of a care desk, decided by the real deciders: the same seed gives the same facts. For tests and
+//! measurements.
 
 use clew_domain::agent::{Agent, Availability, Command as AgentCommand, SignOutCause};
 use clew_domain::contact::{AttributeKey, Command as ContactCommand, Contact};

@@ -5,12 +5,12 @@
 pub mod action;
 pub mod agents;
 pub mod audit;
+pub mod bench;
 pub mod contacts;
 pub mod conversation;
 mod engine;
 pub mod feed;
 mod generation;
-#[cfg(any(test, feature = "test-util"))]
 pub mod histories;
 mod key;
 pub mod notifications;
@@ -19,6 +19,7 @@ pub mod page;
 pub mod projection;
 pub mod queues;
 pub mod reader;
+pub mod rebuild;
 pub mod registry;
 pub mod rows;
 mod runner;

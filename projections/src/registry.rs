@@ -1,9 +1,15 @@
 //! The one list of projections, and what runs them all. What each answers stands in its own file.
 
+mod operate;
+
+pub use operate::Details;
+
+use self::operate::Candidate;
 use crate::feed::Feed;
 use crate::generation::Home;
 use crate::projection::Spec;
 use crate::reader::{Live, Reader, Shared};
+use crate::rebuild::Job;
 use crate::runner::{Control, Runner};
 use crate::settings::Settings;
 use crate::status::{Behind, State, Status};
@@ -96,6 +102,9 @@ struct Running {
     shared: Arc<Shared>,
     control: mpsc::UnboundedSender<Control>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    home: Option<Home>,
+    job: Arc<Mutex<Option<Arc<Job>>>>,
+    candidate: Arc<Mutex<Option<Candidate>>>,
 }
 
 impl Projections {
@@ -162,6 +171,9 @@ impl Projections {
         self.feed.shutdown();
         self.settings.shutdown();
         for it in &self.running {
+            if let Some(job) = &*it.job.lock().unwrap_or_else(PoisonError::into_inner) {
+                job.cancel();
+            }
             // A thread that is gone already has nothing to be told.
             let _ = it.control.send(Control::Stop);
         }
@@ -199,13 +211,16 @@ fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: O
     let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(store.partitions()));
     let shared = Arc::new(Shared::new(spec, Live { table, version, cursor }));
     let (control, told) = mpsc::unbounded_channel();
+    let job = Arc::default();
     let runner = Runner {
         shared: Arc::clone(&shared),
         store: Arc::clone(store),
         control: told,
         runtime: Handle::current(),
-        home,
+        home: home.clone(),
+        job: Arc::clone(&job),
     };
     let thread = Mutex::new(Some(runner.spawn()?));
-    Ok(Running { shared, control, thread })
+    let home = home.map(|(home, _)| home);
+    Ok(Running { shared, control, thread, home, job, candidate: Arc::default() })
 }

@@ -201,6 +201,11 @@ impl Rows {
         Ok(changes)
     }
 
+    /// Keeps every row in memory and counts nothing as changed.
+    pub(crate) fn keep_all(&mut self) {
+        self.marks.clear();
+    }
+
     /// How many keys wait to be saved.
     pub(crate) fn pending(&self) -> usize {
         self.marks.len() + self.changed.len()

@@ -4,20 +4,22 @@
 use crate::engine::Engine;
 use crate::generation::{Generation, Home};
 use crate::projection::FoldError;
-use crate::reader::Shared;
+use crate::reader::{Live, Shared};
+use crate::rebuild::{Comparison, Job, RebuildError, RebuildOptions, build, catch_up, compare};
 use crate::status::State;
-use crate::table::TableError;
+use crate::table::{Table, TableError};
 use clew_domain::fact::Fact;
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{Batch, EventStore, StoreError};
 use futures::future::{Either, FutureExt, select};
 use futures::stream::{BoxStream, StreamExt};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::oneshot;
 
 /// Facts folded between two saves at most: readers wait while a batch is saved.
 const FACTS_PER_SAVE_MAX: usize = 2_048;
@@ -28,12 +30,33 @@ const SIZE_LOOKED_UP_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait before a store that was busy is asked again.
 const STORE_ASKED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// How often a rebuild for an upgrade looks whether it is to stop.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
+
 /// What a runner is told.
 pub(crate) enum Control {
     /// End.
     Stop,
     /// Try again where it halted.
     Retry,
+    /// Bring these rows to where those served are, and compare the two.
+    Compare {
+        /// The other rows.
+        table: Table,
+        /// Differences told at most.
+        shown_max: usize,
+        /// Where to answer.
+        reply: oneshot::Sender<Result<Comparison, RebuildError>>,
+    },
+    /// Bring these rows to where those served are, and serve them instead.
+    Exchange {
+        /// The other rows.
+        table: Table,
+        /// Where they lie, if on disk.
+        generation: Option<Generation>,
+        /// Where to answer.
+        reply: oneshot::Sender<Result<(), RebuildError>>,
+    },
 }
 
 pub(crate) struct Runner {
@@ -42,12 +65,16 @@ pub(crate) struct Runner {
     pub(crate) control: mpsc::UnboundedReceiver<Control>,
     pub(crate) runtime: Handle,
     pub(crate) home: Option<(Home, Generation)>,
+    /// The rebuild that an upgrade of the fold asks for, for operators to see.
+    pub(crate) job: Arc<Mutex<Option<Arc<Job>>>>,
 }
 
 /// Why following ended.
 enum End {
     Stopped,
     Halted(State),
+    /// Other rows are served from now on.
+    Exchanged,
 }
 
 impl From<TableError> for End {
@@ -75,19 +102,111 @@ impl Runner {
                     self.shared.set_state(State::Stopped);
                     return;
                 }
+                End::Exchanged => self.shared.set_state(State::Running),
                 End::Halted(state) => {
                     tracing::error!(projection = self.shared.spec.name, ?state, "the projection halted");
                     self.shared.set_state(state);
-                    match self.control.blocking_recv() {
-                        Some(Control::Retry) => self.shared.set_state(State::Running),
-                        Some(Control::Stop) | None => return,
+                    if !self.wait_while_halted() {
+                        return;
+                    }
+                    self.shared.set_state(State::Running);
+                }
+            }
+        }
+    }
+
+    /// Whether to go on.
+    fn wait_while_halted(&mut self) -> bool {
+        loop {
+            match self.control.blocking_recv() {
+                Some(Control::Retry) => return true,
+                Some(Control::Stop) | None => return false,
+                Some(told @ (Control::Compare { .. } | Control::Exchange { .. })) => {
+                    if self.carry_out(told).is_some() {
+                        return true;
                     }
                 }
             }
         }
     }
 
+    /// Does what it was told, between two batches. How following ends by that, if it does.
+    fn carry_out(&mut self, told: Control) -> Option<End> {
+        let (spec, served, until) =
+            self.shared.read_live(|live| (self.shared.spec, live.table.clone(), live.cursor.clone()));
+        match told {
+            Control::Stop => Some(End::Stopped),
+            Control::Retry => None,
+            Control::Compare { table, shown_max, reply } => {
+                let compared = catch_up(spec, &table, &self.store, &self.runtime, &until)
+                    .and_then(|_| Ok(compare(&served, &table, shown_max)?));
+                // Whoever asked may have gone.
+                let _ = reply.send(compared);
+                None
+            }
+            Control::Exchange { table, generation, reply } => {
+                let caught_up = catch_up(spec, &table, &self.store, &self.runtime, &until);
+                let exchanged = caught_up.and_then(|cursor| self.exchange(table, generation, cursor));
+                let end = exchanged.is_ok().then_some(End::Exchanged);
+                let _ = reply.send(exchanged);
+                end
+            }
+        }
+    }
+
+    fn exchange(&mut self, table: Table, generation: Option<Generation>, cursor: Cursor) -> Result<(), RebuildError> {
+        if let (Some((home, served)), Some(generation)) = (&mut self.home, generation) {
+            home.serve(generation)?;
+            *served = generation;
+        }
+        let version = self.shared.spec.version;
+        self.shared.update(|live| {
+            *live = Live { table, version, cursor };
+            Ok(())
+        })
+    }
+
+    /// The rows that are served are of another version of the fold: they stay so while new ones are built.
+    fn upgrade(&mut self) -> Result<(), RebuildError> {
+        let spec = self.shared.spec;
+        let Some((home, served)) = self.home.clone() else { return Ok(()) };
+        tracing::info!(projection = spec.name, from = served.version, to = spec.version, "rebuilding for an upgrade");
+        let generation = match home.candidate(served, spec.version)? {
+            Some(unfinished) => unfinished,
+            None => home.next(spec.version)?,
+        };
+        let table = home.open(generation)?;
+        let job = Job::new();
+        *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&job));
+        let built = thread::scope(|scope| {
+            let (table, store, runtime) = (table.clone(), &self.store, &self.runtime);
+            let building = scope.spawn(|| build(spec, table, store, runtime, RebuildOptions::default(), &job));
+            while !building.is_finished() {
+                if matches!(self.control.try_recv(), Ok(Control::Stop) | Err(TryRecvError::Disconnected)) {
+                    job.cancel();
+                    break;
+                }
+                thread::sleep(LOOKED_AT_EVERY);
+            }
+            building.join().unwrap_or(Err(RebuildError::Fold(FoldError::Panicked)))
+        });
+        job.end(&built);
+        built?;
+        let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(self.store.partitions()));
+        self.exchange(table, Some(generation), cursor)
+    }
+
     fn follow(&mut self) -> End {
+        if self.shared.read_live(|live| live.version) != self.shared.spec.version {
+            match self.upgrade() {
+                Ok(()) => {}
+                Err(RebuildError::Cancelled) => return End::Stopped,
+                Err(error) => {
+                    let reason = format!("the rebuild for an upgrade failed: {error}");
+                    return End::Halted(State::Halted { event: None, position: None, reason });
+                }
+            }
+        }
         let table = self.shared.read_live(|live| live.table.clone());
         let mut engine = match Engine::resume(self.shared.spec, table, self.store.partitions()) {
             Ok(engine) => engine,
@@ -103,6 +222,10 @@ impl Runner {
             let batches = match self.next_batches(&mut stream) {
                 Ok(batches) => batches,
                 Err(Waited::End(end)) => return end,
+                Err(Waited::Told(told)) => match self.carry_out(told) {
+                    Some(end) => return end,
+                    None => continue,
+                },
                 Err(Waited::Again) => {
                     thread::sleep(STORE_ASKED_AGAIN_AFTER);
                     stream = self.store.subscribe(engine.cursor().clone());
@@ -122,16 +245,12 @@ impl Runner {
         stream: &mut BoxStream<'static, Result<Batch, StoreError>>,
     ) -> Result<Vec<Batch>, Waited> {
         let first = self.runtime.block_on(async {
-            loop {
-                match select(pin!(self.control.recv()), stream.next()).await {
-                    Either::Left((Some(Control::Retry), _)) => {}
-                    Either::Left((Some(Control::Stop) | None, _)) => return None,
-                    Either::Right((next, _)) => return next,
-                }
+            match select(pin!(self.control.recv()), stream.next()).await {
+                Either::Left((told, _)) => Err(Waited::Told(told.unwrap_or(Control::Stop))),
+                Either::Right((None, _)) => Err(Waited::End(End::Stopped)),
+                Either::Right((Some(next), _)) => next.map_err(|error| Waited::of(&error)),
             }
-        });
-        let Some(first) = first else { return Err(Waited::End(End::Stopped)) };
-        let first = first.map_err(|error| Waited::of(&error))?;
+        })?;
         // A store may hand its reading to the runtime's threads; this thread is none of them.
         let _entered = self.runtime.enter();
         let mut facts = first.len();
@@ -184,6 +303,7 @@ impl Runner {
 /// Why there is no batch.
 enum Waited {
     End(End),
+    Told(Control),
     /// The store could not for the moment.
     Again,
 }

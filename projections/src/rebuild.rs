@@ -1,0 +1,50 @@
+//! Builds the rows of a projection anew beside those that are served: at full speed or throttled, resumable,
+//! with a forecast; compares the two row by row. When they are exchanged is the runner's to do.
+
+mod compare;
+mod job;
+mod rate;
+
+pub use compare::{Comparison, Difference, compare};
+pub use job::{Building, RebuildError, RebuildOptions};
+pub(crate) use job::{Job, build, catch_up};
+pub use rate::Rate;
+
+use crate::engine::Engine;
+use crate::projection::{FoldError, Spec};
+use crate::table::{Table, TableError};
+use clew_domain::fact::Fact;
+use clew_eventstore::cursor::Cursor;
+
+/// Changed keys that wait to be saved at most: it bounds memory, and a key that changes again meanwhile is saved once.
+const PENDING_KEYS_MAX: usize = 60_000;
+
+/// Folds facts into a table that nobody reads yet, and saves now and then.
+pub(crate) struct Feeder {
+    engine: Engine,
+    table: Table,
+}
+
+impl Feeder {
+    /// Goes on where the table's checkpoint says.
+    pub(crate) fn resume(spec: Spec, table: Table, partitions: u16) -> Result<Self, TableError> {
+        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?, table })
+    }
+
+    pub(crate) fn cursor(&self) -> &Cursor {
+        self.engine.cursor()
+    }
+
+    pub(crate) fn take(&mut self, facts: &[Fact]) -> Result<(), FoldError> {
+        self.engine.fold(facts).map_err(|stuck| stuck.error)?;
+        if self.engine.pending() >= PENDING_KEYS_MAX {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn save(&mut self) -> Result<(), FoldError> {
+        let (changes, cursor) = self.engine.changes()?;
+        Ok(self.table.save(changes, cursor)?)
+    }
+}
