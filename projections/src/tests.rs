@@ -3,6 +3,7 @@
 
 mod agreement;
 mod crashes;
+mod rebuilding;
 mod running;
 
 use crate::engine::Engine;
