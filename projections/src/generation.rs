@@ -7,9 +7,16 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SERVED: &str = "served";
+
+/// Sled lets go of its file a little after the last handle is gone: so long it is asked again.
+const RELEASED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How soon it is asked again.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// One set of rows: of which version, and the how-manieth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,9 +112,17 @@ impl Home {
             .path(self.path(generation))
             .cache_capacity(self.cache_bytes)
             .flush_every_ms(Some(1_000));
-        // A damaged sled may panic instead of telling; that must not take the process with it.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-        let database = opened.map_err(|_| TableError("sled panicked while opening".into()))??;
+        let asked_until = Instant::now() + RELEASED_WITHIN;
+        let database = loop {
+            // A damaged sled may panic instead of telling; that must not take the process with it.
+            let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+            match opened.map_err(|_| TableError("sled panicked while opening".into()))? {
+                Err(error) if error.to_string().contains("acquire lock") && Instant::now() < asked_until => {
+                    thread::sleep(ASKED_AGAIN_AFTER);
+                }
+                opened => break opened?,
+            }
+        };
         let tree = database.open_tree("rows")?;
         let table = Table::Sled(tree);
         table.checkpoint()?;

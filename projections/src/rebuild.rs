@@ -17,7 +17,8 @@ use clew_domain::fact::Fact;
 use clew_eventstore::cursor::Cursor;
 
 /// Changed keys that wait to be saved at most: it bounds memory, and a key that changes again meanwhile is saved once.
-const PENDING_KEYS_MAX: usize = 60_000;
+/// Sled keeps a batch in memory several times over until it is written, so it is not larger.
+const PENDING_KEYS_MAX: usize = 10_000;
 
 /// Folds facts into a table that nobody reads yet, and saves now and then.
 pub(crate) struct Feeder {

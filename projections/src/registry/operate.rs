@@ -125,7 +125,9 @@ impl Projections {
         let (Some(home), Some(generation)) = (&it.home, it.earlier()?) else {
             return Err(RebuildError::NothingBefore);
         };
-        let table = home.open(generation)?;
+        let home = home.clone();
+        let opened = tokio::task::spawn_blocking(move || home.open(generation)).await;
+        let table = opened.map_err(|_| RebuildError::Stopped)??;
         it.tell(|reply| Control::Exchange { table, generation: Some(generation), reply }).await
     }
 
