@@ -5,4 +5,5 @@ mod dependencies;
 mod import;
 mod openapi;
 mod routes;
+mod routing;
 mod support;

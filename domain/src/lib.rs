@@ -14,6 +14,7 @@ pub mod installation;
 pub mod name;
 pub mod plaintext;
 pub mod redaction;
+pub mod routing;
 pub mod saved_reply;
 pub mod sla;
 mod tagged;

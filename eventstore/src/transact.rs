@@ -2,8 +2,10 @@
 
 use crate::sealed::SealedContent;
 use crate::store::{Commit, EventStore, StoreError, StreamWrite};
-use clew_domain::fact::{Aggregate, CommandMeta, Fact, Position, facts_of};
-use clew_domain::ids::StreamId;
+use clew_domain::decider::Decider;
+use clew_domain::derive;
+use clew_domain::fact::{Aggregate, CommandMeta, Fact, NewFact, Position, facts_of};
+use clew_domain::ids::{CommandId, StreamId};
 
 /// How often a decision is made anew when another writer was faster.
 const ATTEMPTS_MAX: usize = 32;
@@ -19,6 +21,13 @@ pub struct Loaded<S> {
     pub position: Option<Position>,
     /// The position of the last fact of the command that was looked for, if it was found.
     found: Option<Position>,
+}
+
+impl<S> Loaded<S> {
+    /// The aggregate as known at this version of its stream.
+    pub fn at(state: S, version: u64) -> Self {
+        Self { state, version, position: None, found: None }
+    }
 }
 
 /// What became of a command that was not rejected.
@@ -72,7 +81,17 @@ fn fold<A: Aggregate>(
     facts: &[Fact],
     wanted: Option<&CommandMeta>,
 ) -> Result<Loaded<A::State>, TransactError<A::Rejection>> {
-    let mut loaded = Loaded { state: A::State::default(), version: 0, position: None, found: None };
+    let mut loaded = Loaded::at(A::State::default(), 0);
+    fold_on::<A>(&mut loaded, stream, facts, wanted)?;
+    Ok(loaded)
+}
+
+fn fold_on<A: Aggregate>(
+    loaded: &mut Loaded<A::State>,
+    stream: StreamId,
+    facts: &[Fact],
+    wanted: Option<&CommandMeta>,
+) -> Result<(), TransactError<A::Rejection>> {
     for fact in facts {
         let event = A::unwrap(&fact.event).ok_or(TransactError::ForeignEvent(stream))?;
         A::evolve(&mut loaded.state, event);
@@ -82,7 +101,7 @@ fn fold<A: Aggregate>(
             loaded.found = Some(fact.position);
         }
     }
-    Ok(loaded)
+    Ok(())
 }
 
 /// Carries a command out on one stream.
@@ -125,4 +144,106 @@ pub async fn transact<A: Aggregate>(
         }
     }
     Err(last_error.expect("the loop ends only after an error").into())
+}
+
+/// The events of two aggregates that follow from one command.
+pub type PairEvents<A, B> = (Vec<<A as Decider>::Event>, Vec<<B as Decider>::Event>);
+
+/// What became of two aggregates by one command.
+pub type PairDone<A, B> = (Done<<A as Decider>::State>, Done<<B as Decider>::State>);
+
+/// Carries out on two streams what is decided on both, in one commit.
+///
+/// `decide` gives the events of each from the state of each. It is asked again whenever another writer was faster,
+/// so what it refuses is refused on what then is. Both streams are held to the versions that were decided on, or
+/// nothing is written; a stream that gets no event is not held to its version. `first` is read from `known` on,
+/// which must be what its stream told at that version; `second` is read whole, and a command whose id is there
+/// already is answered with what it did then. An answer means that all is durable.
+///
+/// Streams of different partitions can't share a commit. There `first` is written before `second`: a refusal or a
+/// crash in between leaves the first alone, and the caller must be able to mend that.
+pub async fn transact_pair<A: Aggregate, B: Aggregate, R>(
+    store: &dyn EventStore,
+    (first, known): (StreamId, Loaded<A::State>),
+    second: StreamId,
+    meta: &CommandMeta,
+    mut decide: impl FnMut(&A::State, &B::State) -> Result<PairEvents<A, B>, R>,
+) -> Result<PairDone<A, B>, TransactError<R>> {
+    let together = store.partition_of(first) == store.partition_of(second);
+    let mut a = known;
+    let mut last_error = None;
+    for _ in 0..ATTEMPTS_MAX {
+        catch_up::<A, R>(store, first, &mut a).await?;
+        let b = fold::<B>(second, &store.read_stream(second, 0).await?, Some(meta)).map_err(|_| foreign(second))?;
+        if b.found.is_some() {
+            let position = b.found;
+            return Ok((done(a, Effect::Repeated), Done { position, ..done(b, Effect::Repeated) }));
+        }
+        let (events_a, events_b) = decide(&a.state, &b.state).map_err(TransactError::Rejected)?;
+        let (count_a, count_b) = (events_a.len(), events_b.len());
+        let mut writes = Vec::new();
+        if count_a > 0 {
+            writes.push(StreamWrite {
+                stream: first,
+                expected: a.version,
+                facts: named_apart::<A>(meta, first, events_a),
+            });
+        }
+        if count_b > 0 && (together || count_a == 0) {
+            writes.push(StreamWrite { stream: second, expected: b.version, facts: facts_of::<B>(meta, events_b) });
+        }
+        if writes.is_empty() {
+            return Ok((done(a, Effect::Unchanged), done(b, Effect::Unchanged)));
+        }
+        let half = !together && count_a > 0 && count_b > 0;
+        match store.append(Commit { writes, contents: Vec::new() }).await {
+            // The next round decides on the first as it now is, and writes the second.
+            Ok(_) if half => {}
+            Ok(appended) => {
+                catch_up::<A, R>(store, first, &mut a).await?;
+                let mut b = b;
+                catch_up::<B, R>(store, second, &mut b).await?;
+                let at = |loaded: Option<Position>| loaded.max(Some(appended.last));
+                let (position_a, position_b) = (at(a.position), at(b.position));
+                return Ok((
+                    Done { position: position_a, ..done(a, effect(count_a)) },
+                    Done { position: position_b, ..done(b, effect(count_b)) },
+                ));
+            }
+            Err(error @ (StoreError::Conflict { .. } | StoreError::Unknown(_))) => last_error = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(last_error.unwrap_or_else(|| StoreError::Unavailable("two streams could not be written".into())).into())
+}
+
+async fn catch_up<A: Aggregate, R>(
+    store: &dyn EventStore,
+    stream: StreamId,
+    loaded: &mut Loaded<A::State>,
+) -> Result<(), TransactError<R>> {
+    let facts = store.read_stream(stream, loaded.version).await?;
+    fold_on::<A>(loaded, stream, &facts, None).map_err(|_| foreign(stream))
+}
+
+/// The facts of the first stream of a pair: the command's own names are those of the second's.
+fn named_apart<A: Aggregate>(meta: &CommandMeta, stream: StreamId, events: Vec<A::Event>) -> Vec<NewFact> {
+    let apart = CommandId(derive::consequence(meta.id.0, "first of two", stream.id).0);
+    let mut facts = facts_of::<A>(meta, events);
+    for (index, fact) in (0..).zip(&mut facts) {
+        fact.id = derive::event(apart, index);
+    }
+    facts
+}
+
+fn done<S>(loaded: Loaded<S>, effect: Effect) -> Done<S> {
+    Done { state: loaded.state, version: loaded.version, position: loaded.position, effect }
+}
+
+fn effect(count: usize) -> Effect {
+    if count == 0 { Effect::Unchanged } else { Effect::Appended(count) }
+}
+
+fn foreign<R>(stream: StreamId) -> TransactError<R> {
+    TransactError::ForeignEvent(stream)
 }

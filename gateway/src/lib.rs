@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod directory;
+pub mod distributor;
 pub mod error;
 pub mod extract;
 pub mod http;

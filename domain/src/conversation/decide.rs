@@ -326,7 +326,7 @@ impl Decider for Conversation {
             Command::Release { agent } => Ok(release(state, *agent)),
             Command::Pend { until } => pend(state, meta, *until),
             Command::Resolve { reason, bulk } => Ok(resolve(state, *reason, *bulk)),
-            Command::ReturnToNew { cause } => return_to_new(state, *cause),
+            Command::ReturnToNew { cause } => return_to_new(state, meta, *cause),
             Command::AddNote { note, content, on } => add_note(state, *note, *content, *on),
             Command::EditNote { note, content } => edit_note(state, *note, *content),
             Command::DeleteNote { note } => {
@@ -475,7 +475,10 @@ fn resolve(state: &State, reason: ResolveReason, bulk: Option<BulkId>) -> Vec<Co
     events
 }
 
-fn return_to_new(state: &State, cause: ReturnCause) -> Decision {
+fn return_to_new(state: &State, meta: &CommandMeta, cause: ReturnCause) -> Decision {
+    if cause == ReturnCause::TimeCame && state.pended_until.is_none_or(|until| until > meta.at) {
+        return Ok(Vec::new());
+    }
     open(state)?;
     Ok(only_if(state.queue == Queue::Pending, E::ReturnedToNew { cause }))
 }

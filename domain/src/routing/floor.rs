@@ -1,0 +1,271 @@
+//! Everything that routing knows, kept up fact by fact, and the work that follows from it: what to give to whom,
+//! what to take back from who left, what to bring back to New. Carrying it out is not done here.
+
+use super::{Board, Class, Offer, Tracked};
+use crate::agent::{Agent, AgentEvent, AgentState, AvailabilityCause};
+use crate::conversation::{ConversationEvent as E, Queue};
+use crate::decider::Decider;
+use crate::fact::{Event, Fact};
+use crate::ids::{AgentId, ConversationId, EventId};
+use crate::time::Timestamp;
+use crate::workspace::{WhenAgentLeaves, Workspace, WorkspaceState};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Give a conversation to an agent, because of its last fact.
+    Give(Offer, EventId),
+    /// Have the agent's own stream say whether the conversation counts.
+    Count(AgentId, ConversationId),
+    /// Take the conversation from an agent who left, because of its last fact.
+    Release(AgentId, ConversationId, EventId),
+    /// Bring a pending one back at this instant, which that fact set.
+    Return(ConversationId, Timestamp, EventId),
+}
+
+/// All that routing knows.
+#[derive(Clone, Debug, Default)]
+pub struct Floor {
+    workspace: Arc<WorkspaceState>,
+    settings_version: u64,
+    agents: HashMap<AgentId, (u64, AgentState)>,
+    /// Agents whose last session ended, or whose connection was lost.
+    gone: HashSet<AgentId>,
+    /// Conversations that are not resolved.
+    conversations: HashMap<ConversationId, Tracked>,
+    /// What each agent owns in New.
+    owned: HashMap<AgentId, BTreeSet<ConversationId>>,
+    /// Where what an agent owns and what their stream counts may differ.
+    uncounted: BTreeSet<(AgentId, ConversationId)>,
+    left: BTreeMap<ConversationId, AgentId>,
+    returning: BTreeSet<(Timestamp, ConversationId)>,
+    /// Conversations that are worked on; they are in no line.
+    in_hand: HashSet<ConversationId>,
+    board: Board,
+}
+
+impl Floor {
+    /// Takes a fact into account; one that was, changes nothing. Facts of one stream come in order. The answer names a
+    /// conversation that is to be read from its start, because a resolved one was reopened.
+    pub fn take(&mut self, fact: &Fact) -> Option<ConversationId> {
+        match &fact.event {
+            Event::Workspace(event) if fact.version > self.settings_version => {
+                Workspace::evolve(Arc::make_mut(&mut self.workspace), event);
+                self.settings_version = fact.version;
+                self.board.set_workspace(Arc::clone(&self.workspace));
+                None
+            }
+            Event::Agent(event) => {
+                self.take_agent(AgentId(fact.stream.id), fact.version, event);
+                None
+            }
+            Event::Conversation(event) => self.take_conversation(ConversationId(fact.stream.id), event, fact),
+            Event::Workspace(_) | Event::Contact(_) | Event::Collection(_) | Event::Installation(_) => None,
+        }
+    }
+
+    fn take_agent(&mut self, agent: AgentId, version: u64, event: &AgentEvent) {
+        let (known, state) = self.agents.entry(agent).or_default();
+        if version <= *known {
+            return;
+        }
+        *known = version;
+        Agent::evolve(state, event);
+        let left = match event {
+            AgentEvent::SignedOut { .. } => state.sessions.is_empty(),
+            AgentEvent::AvailabilityChanged { cause: AvailabilityCause::ConnectionLost, .. } => true,
+            AgentEvent::SignedIn { .. }
+            | AgentEvent::AvailabilityChanged {
+                cause: AvailabilityCause::ByHand | AvailabilityCause::SignIn | AvailabilityCause::StatusRetired,
+                ..
+            } => {
+                self.gone.remove(&agent);
+                false
+            }
+            AgentEvent::ConversationClaimed { conversation, .. }
+            | AgentEvent::ConversationFreed { conversation, .. } => {
+                self.uncounted.insert((agent, *conversation));
+                false
+            }
+            AgentEvent::AvailabilityChanged { cause: AvailabilityCause::SignOut, .. }
+            | AgentEvent::PreferencesChanged { .. }
+            | AgentEvent::NotificationsRead { .. } => false,
+        };
+        self.board.set_agent(agent, state);
+        if left {
+            self.gone.insert(agent);
+            let owned = self.owned.get(&agent).into_iter().flatten();
+            self.left.extend(owned.map(|conversation| (*conversation, agent)));
+        }
+    }
+
+    fn take_conversation(&mut self, id: ConversationId, event: &E, fact: &Fact) -> Option<ConversationId> {
+        if let Some(tracked) = self.conversations.get_mut(&id) {
+            if fact.version <= tracked.version {
+                return None;
+            }
+            let (owner, returns) = (owner_in_new(tracked), tracked.returns);
+            tracked.take(event, fact);
+            if let Some((at, _)) = returns {
+                self.returning.remove(&(at, id));
+            }
+            self.moved(id, owner);
+            if matches!(event, E::ReturnedToNew { .. }) {
+                self.returned_to_its_owner(id);
+            }
+            return None;
+        }
+        if let (E::Started(started), 1) = (event, fact.version) {
+            self.conversations.insert(id, Tracked::begun(started, fact));
+            self.moved(id, None);
+        }
+        // What else happens to a resolved one is of no concern.
+        matches!(event, E::ReturnedToNew { .. }).then_some(id)
+    }
+
+    /// After a conversation changed that `owner` had in New before.
+    fn moved(&mut self, id: ConversationId, owner: Option<AgentId>) {
+        let tracked = self.conversations.get(&id).expect("it was just changed").clone();
+        self.returning.extend(tracked.returns.map(|(at, _)| (at, id)));
+        let now = owner_in_new(&tracked);
+        if now != owner {
+            self.left.remove(&id);
+            if let Some(owner) = owner {
+                self.owned.entry(owner).or_default().remove(&id);
+                self.uncounted.insert((owner, id));
+            }
+            if let Some(owner) = now {
+                self.owned.entry(owner).or_default().insert(id);
+                self.uncounted.insert((owner, id));
+            }
+        }
+        if tracked.queue == Queue::Resolved {
+            self.conversations.remove(&id);
+        }
+        self.line_up(id);
+    }
+
+    fn returned_to_its_owner(&mut self, id: ConversationId) {
+        let owner = self.conversations.get(&id).and_then(owner_in_new);
+        if let Some(owner) = owner.filter(|owner| self.gone.contains(owner)) {
+            self.left.insert(id, owner);
+        }
+    }
+
+    fn line_up(&mut self, id: ConversationId) {
+        let tracked = self.conversations.get(&id);
+        let place = tracked.and_then(|it| it.place(id).map(|place| (it.class, place)));
+        match place.filter(|_| !self.in_hand.contains(&id)) {
+            Some((class, place)) => self.board.put(class, place),
+            None => self.board.remove(id),
+        }
+    }
+
+    /// The next work to be done at `now`. What it is about is in hand until [`Self::done`].
+    pub fn next_work(&mut self, now: Timestamp) -> Option<Work> {
+        if let Some(work) = self.next_release().or_else(|| self.next_count()).or_else(|| self.next_return(now)) {
+            return Some(work);
+        }
+        while let Some(offer) = self.board.next_offer() {
+            if let Some(tracked) = self.conversations.get(&offer.conversation) {
+                self.in_hand.insert(offer.conversation);
+                return Some(Work::Give(offer, tracked.last));
+            }
+            self.board.settle(offer.agent);
+        }
+        None
+    }
+
+    fn next_release(&mut self) -> Option<Work> {
+        while let Some((id, agent)) = self.left.pop_first() {
+            let still =
+                self.gone.contains(&agent) && self.workspace.settings.when_agent_leaves == WhenAgentLeaves::HandOver;
+            if let Some(tracked) = self.conversations.get(&id).filter(|it| still && owner_in_new(it) == Some(agent)) {
+                return Some(Work::Release(agent, id, tracked.last));
+            }
+        }
+        None
+    }
+
+    fn next_count(&mut self) -> Option<Work> {
+        while let Some((agent, id)) = self.uncounted.pop_first() {
+            let counts = self.agents.get(&agent).is_some_and(|(_, state)| state.holds.contains(&id));
+            let owned = self.owned.get(&agent).is_some_and(|owned| owned.contains(&id));
+            if counts != owned {
+                return Some(Work::Count(agent, id));
+            }
+        }
+        None
+    }
+
+    fn next_return(&mut self, now: Timestamp) -> Option<Work> {
+        let due = self.returning.first().copied().filter(|(at, _)| *at <= now)?;
+        self.returning.remove(&due);
+        let (at, fact) = self.conversations.get(&due.1)?.returns?;
+        Some(Work::Return(due.1, at, fact))
+    }
+
+    /// When the next pending conversation is to come back.
+    pub fn next_return_at(&self) -> Option<Timestamp> {
+        self.returning.first().map(|(at, _)| *at)
+    }
+
+    /// Work was done, or could not be; the facts that it led to, or that spoke against it, were taken before.
+    pub fn done(&mut self, work: &Work) {
+        match work {
+            Work::Give(offer, _) => {
+                self.in_hand.remove(&offer.conversation);
+                self.board.settle(offer.agent);
+                self.line_up(offer.conversation);
+            }
+            Work::Count(..) | Work::Release(..) | Work::Return(..) => {}
+        }
+    }
+
+    /// Work could not be done for now and is to be done later. Call it instead of [`Self::done`].
+    pub fn again(&mut self, work: &Work) {
+        match work {
+            Work::Give(..) => self.done(work),
+            Work::Count(agent, conversation) => {
+                self.uncounted.insert((*agent, *conversation));
+            }
+            Work::Release(agent, conversation, _) => {
+                self.left.insert(*conversation, *agent);
+            }
+            Work::Return(conversation, at, _) => {
+                self.returning.insert((*at, *conversation));
+            }
+        }
+    }
+
+    /// The settings in force, and their version.
+    pub fn settings(&self) -> (Arc<WorkspaceState>, u64) {
+        (Arc::clone(&self.workspace), self.settings_version)
+    }
+
+    /// An agent as known here, with the version of their stream.
+    pub fn agent(&self, agent: AgentId) -> (u64, AgentState) {
+        self.agents.get(&agent).cloned().unwrap_or_default()
+    }
+
+    /// The version up to which a conversation is known here; 0 if it is not.
+    pub fn version_of(&self, conversation: ConversationId) -> u64 {
+        self.conversations.get(&conversation).map_or(0, |it| it.version)
+    }
+
+    /// A conversation's class, if it is not resolved.
+    pub fn class_of(&self, conversation: ConversationId) -> Option<Class> {
+        self.conversations.get(&conversation).map(|it| it.class)
+    }
+
+    /// How many conversations wait for an agent.
+    pub fn waiting(&self) -> usize {
+        self.board.waiting()
+    }
+}
+
+fn owner_in_new(tracked: &Tracked) -> Option<AgentId> {
+    tracked.agent.filter(|_| tracked.queue == Queue::New)
+}

@@ -1,0 +1,184 @@
+//! Follows the log and does what routing asks for: gives what waits to who has room, takes back from who left,
+//! brings back what was pended until now. What is to be done is `clew_domain::routing`'s to say, whether it still
+//! may be the deciders'; so any number of distributors can run at once.
+
+mod act;
+
+use crate::clock::Clock;
+use crate::state::AppState;
+use clew_domain::agent::Agent;
+use clew_domain::fact::Fact;
+use clew_domain::ids::{ConversationId, StreamId};
+use clew_domain::routing::{Floor, Work};
+use clew_domain::time::Timestamp;
+use clew_eventstore::cursor::Cursor;
+use clew_eventstore::store::{EventStore, StoreError};
+use clew_eventstore::transact::Loaded;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Commits that wait for the store at the same time; each is about another agent or conversation.
+const AT_ONCE_MAX: usize = 32;
+/// How long to wait before what the store did not take is given to it again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A timer looks at the clock again at the latest after this, because the machine's clock can be set.
+const SLEEP_MAX: Duration = Duration::from_secs(3_600);
+
+/// Routing at work.
+pub struct Distributor {
+    store: Arc<dyn EventStore>,
+    clock: Clock,
+    floor: Floor,
+    seen: Cursor,
+    /// What the log held when it began: nothing is done before all of it is known.
+    known_from: Cursor,
+    working: FuturesUnordered<BoxFuture<'static, Finished>>,
+}
+
+/// Work that is over.
+struct Finished {
+    work: Work,
+    /// The facts that the streams which it is about hold now and the floor may not know.
+    facts: Result<Vec<Fact>, StoreError>,
+}
+
+/// Routes until the server stops.
+pub async fn run(app: AppState) {
+    Distributor::new(Arc::clone(&app.store), app.clock.clone()).run(app.stopping.clone()).await;
+}
+
+impl Distributor {
+    /// One that knows nothing yet: it reads the log from its start.
+    pub fn new(store: Arc<dyn EventStore>, clock: Clock) -> Self {
+        let (seen, known_from) = (Cursor::start(store.partitions()), store.head());
+        Self { store, clock, floor: Floor::default(), seen, known_from, working: FuturesUnordered::new() }
+    }
+
+    /// Follows the log until `stopping` turns true. An interrupted log is taken up again where it broke off.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        loop {
+            let facts = self.store.subscribe(self.seen.clone());
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => return,
+                error = self.follow(facts) => tracing::error!(%error, "routing can't follow the log; it tries again"),
+            }
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// Ends only when the log can't be followed.
+    async fn follow(
+        &mut self,
+        mut facts: BoxStream<'static, Result<clew_eventstore::store::Batch, StoreError>>,
+    ) -> StoreError {
+        loop {
+            self.begin_work();
+            let asleep = tokio::time::sleep(self.until_next_return());
+            tokio::select! {
+                batch = facts.next() => match batch {
+                    Some(Ok(batch)) => {
+                        if let Err(error) = self.take(&batch).await {
+                            return error;
+                        }
+                    }
+                    Some(Err(error)) => return error,
+                    None => return StoreError::Unavailable("the store was closed".into()),
+                },
+                Some(finished) = self.working.next() => self.end_work(finished),
+                () = asleep => {}
+            }
+        }
+    }
+
+    fn begin_work(&mut self) {
+        if !self.seen.covers(&self.known_from) {
+            return;
+        }
+        let now = self.clock.now();
+        while self.working.len() < AT_ONCE_MAX {
+            let Some(work) = self.floor.next_work(now) else { return };
+            self.working.push(Box::pin(self.carry_out(work, now)));
+        }
+    }
+
+    fn carry_out(&self, work: Work, now: Timestamp) -> impl Future<Output = Finished> + Send + 'static {
+        let store = Arc::clone(&self.store);
+        let (workspace, settings_version) = self.floor.settings();
+        let (agent, conversation) = subjects(&work);
+        let known = agent.map(|agent| self.floor.agent(agent));
+        let from = (agent.map_or(0, |agent| self.floor.agent(agent).0), self.floor.version_of(conversation));
+        async move {
+            let known = known
+                .map(|(version, state)| Loaded::<<Agent as clew_domain::decider::Decider>::State>::at(state, version));
+            let done = act::carry_out(store.as_ref(), &work, known, &workspace, settings_version, now).await;
+            let facts = match done {
+                Ok(()) => news(store.as_ref(), agent.map(StreamId::from), conversation, from).await,
+                Err(error) => Err(error),
+            };
+            if facts.is_err() {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Finished { work, facts }
+        }
+    }
+
+    fn end_work(&mut self, Finished { work, facts }: Finished) {
+        match facts {
+            Ok(facts) => {
+                for fact in &facts {
+                    self.floor.take(fact);
+                }
+                self.floor.done(&work);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "routing could not write; it tries again");
+                self.floor.again(&work);
+            }
+        }
+    }
+
+    async fn take(&mut self, batch: &[Fact]) -> Result<(), StoreError> {
+        for fact in batch {
+            if let Some(reopened) = self.floor.take(fact) {
+                for fact in self.store.read_stream(reopened.into(), 0).await? {
+                    self.floor.take(&fact);
+                }
+            }
+            self.seen.advance(fact.position);
+        }
+        Ok(())
+    }
+
+    fn until_next_return(&self) -> Duration {
+        let Some(at) = self.floor.next_return_at() else { return SLEEP_MAX };
+        let micros = at.micros().saturating_sub(self.clock.now().micros());
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(SLEEP_MAX)
+    }
+}
+
+fn subjects(work: &Work) -> (Option<clew_domain::ids::AgentId>, ConversationId) {
+    match work {
+        Work::Give(offer, _) => (Some(offer.agent), offer.conversation),
+        Work::Count(agent, conversation) | Work::Release(agent, conversation, _) => (Some(*agent), *conversation),
+        Work::Return(conversation, ..) => (None, *conversation),
+    }
+}
+
+async fn news(
+    store: &dyn EventStore,
+    agent: Option<StreamId>,
+    conversation: ConversationId,
+    (agent_from, conversation_from): (u64, u64),
+) -> Result<Vec<Fact>, StoreError> {
+    let mut facts = store.read_stream(conversation.into(), conversation_from).await?;
+    if let Some(agent) = agent {
+        facts.extend(store.read_stream(agent, agent_from).await?);
+    }
+    Ok(facts)
+}

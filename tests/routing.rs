@@ -1,0 +1,5 @@
+//! Routing as a whole: distributors at work over a store, and the properties that must hold whatever happens.
+
+mod http;
+mod simulation;
+mod world;

@@ -1,0 +1,92 @@
+//! Clients that fight for the same conversations over HTTP, while routing gives them out.
+
+use crate::support::TestApp;
+use clew_domain::agent::Agent;
+use clew_domain::content::{Commitment, ContentId, ContentRef};
+use clew_domain::conversation::{
+    Command, Conversation, MessageKind, MessageReceived, Opening, Queue, Receive, Started, Visibility,
+};
+use clew_domain::fact::{Actor, CommandMeta};
+use clew_domain::ids::{ChannelId, CommandId, ContactId, ConversationId, MessageId, ThreadId};
+use clew_domain::workspace::Role;
+use clew_eventstore::transact::load;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const CLIENTS: usize = 64;
+const CONVERSATIONS: usize = 200;
+
+async fn arrive(app: &TestApp, channel: ChannelId) -> ConversationId {
+    let id = ConversationId(Uuid::new_v4());
+    let started = Started {
+        contact: ContactId(Uuid::new_v4()),
+        channel,
+        thread: ThreadId(Uuid::new_v4()),
+        root: None,
+        number: 1,
+        previous: None,
+        visibility: Visibility::Private,
+    };
+    let message = MessageReceived {
+        message: MessageId(Uuid::new_v4()),
+        content: ContentRef { id: ContentId(1), commitment: Commitment([0; 32]) },
+        kind: MessageKind::PrivateMessage,
+        answers: None,
+        attachments: Vec::new(),
+    };
+    let opening = Opening { started, team: None };
+    let receive = Command::Receive(Receive { opening, message, redactions: Vec::new(), reopens: false });
+    let state = &app.app.state;
+    let meta = CommandMeta::first(CommandId(Uuid::new_v4()), Actor::System, state.clock.now(), 1);
+    state.act::<Conversation>(id.into(), &meta, &receive, Vec::new()).await.expect("a first message is taken");
+    id
+}
+
+#[tokio::test]
+async fn clients_who_all_become_available_at_once_get_each_conversation_once() {
+    let app = TestApp::new().await;
+    let channel = app.channel("Letters").await;
+    let mut conversations = Vec::new();
+    for _ in 0..CONVERSATIONS {
+        conversations.push(arrive(&app, channel).await);
+    }
+    let mut agents = Vec::new();
+    for n in 0..CLIENTS {
+        agents.push(app.signed_in(&format!("agent{n}"), [Role::Agent]).await);
+    }
+    let fights = agents.iter().map(|(client, _)| {
+        let client = client.clone();
+        tokio::spawn(async move { client.put("/v1/me/availability", json!({"kind": "available"})).await })
+    });
+    for fight in fights.collect::<Vec<_>>() {
+        fight.await.expect("no client panics").expect(200);
+    }
+
+    let store = app.app.state.store.as_ref();
+    let began = Instant::now();
+    loop {
+        let mut owners = Vec::new();
+        for id in &conversations {
+            let state = load::<Conversation>(store, (*id).into()).await.expect("read").state;
+            assert_eq!(state.queue, Queue::New);
+            owners.push(state.agent);
+        }
+        if owners.iter().all(Option::is_some) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "something still waits");
+        tokio::task::yield_now().await;
+    }
+    let mut held = 0;
+    for (_, agent) in &agents {
+        let state = load::<Agent>(store, (*agent).into()).await.expect("read").state;
+        assert!(state.holds.len() <= 5, "over the limit");
+        held += state.holds.len();
+        for conversation in &state.holds {
+            let owner = load::<Conversation>(store, (*conversation).into()).await.expect("read").state.agent;
+            assert_eq!(owner, Some(*agent), "two have it");
+        }
+    }
+    assert_eq!(held, CONVERSATIONS, "each is held by exactly one");
+}

@@ -1,0 +1,223 @@
+//! A store with a workspace in it, what can happen there, and the invariants, read back from the log alone.
+
+use clew_domain::agent::{self, Agent, AgentState, Availability, SignOutCause};
+use clew_domain::content::{Commitment, ContentId, ContentRef};
+use clew_domain::conversation::{
+    self, Conversation, MessageKind, MessageReceived, Opening, Queue, Receive, Started, Visibility,
+};
+use clew_domain::decider::Decider;
+use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event};
+use clew_domain::ids::{
+    AgentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, SessionId, StreamId, ThreadId,
+};
+use clew_domain::time::Timestamp;
+use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Settings, Workspace};
+use clew_eventstore::backends::memory;
+use clew_eventstore::store::EventStore;
+use clew_eventstore::transact::transact;
+use clew_gateway::clock::Clock;
+use clew_gateway::distributor::Distributor;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub(super) const HELD_MAX: u16 = 2;
+const CHANNEL: ChannelId = ChannelId(Uuid::from_u128(1));
+const CONTACT: ContactId = ContactId(Uuid::from_u128(2));
+
+pub(super) struct World {
+    pub(super) store: Arc<memory::Store>,
+    now: Arc<AtomicI64>,
+    stops: Vec<watch::Sender<bool>>,
+    sessions: BTreeMap<AgentId, SessionId>,
+    made: u128,
+}
+
+/// What the log says of who has what.
+pub(super) struct Picture {
+    pub(super) conversations: BTreeMap<ConversationId, (conversation::State, Timestamp)>,
+    pub(super) agents: BTreeMap<AgentId, AgentState>,
+}
+
+impl World {
+    pub(super) async fn new(agents: u128) -> Self {
+        let now = Arc::new(AtomicI64::new(1_750_000_000_000_000));
+        let told = Arc::clone(&now);
+        let clock = Box::new(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
+        let store = Arc::new(memory::Store::new(1, clock, None));
+        let mut world = Self { store, now, stops: Vec::new(), sessions: BTreeMap::new(), made: 1_000 };
+        let settings = Settings { conversations_per_agent_max: HELD_MAX, ..Settings::default() };
+        let profile = ChannelProfile {
+            kind: ChannelKind::Generic,
+            name: "Letters".into(),
+            visibility: Visibility::Private,
+            reopens: false,
+            team: None,
+            reply_characters_max: None,
+        };
+        world.set(workspace::Command::Create { name: "Desk".into() }).await;
+        world.set(workspace::Command::ChangeSettings { settings }).await;
+        world.set(workspace::Command::ConnectChannel { channel: CHANNEL, profile }).await;
+        for n in 0..agents {
+            let login = format!("agent{n}");
+            let roles = BTreeSet::from([Role::Agent]);
+            world.set(workspace::Command::OpenAccount { agent: agent(n), name: login.clone(), login, roles }).await;
+        }
+        world
+    }
+
+    async fn set(&mut self, command: workspace::Command) {
+        self.act::<Workspace>(StreamId::WORKSPACE, &command).await;
+    }
+
+    async fn act<A: Aggregate>(&mut self, stream: StreamId, command: &A::Command) {
+        self.made += 1;
+        let meta = CommandMeta::first(CommandId(Uuid::from_u128(self.made)), Actor::System, self.now(), 1);
+        // What is refused here is refused to an agent as well; the log is what counts.
+        let _ = transact::<A>(self.store.as_ref(), stream, &meta, command, Vec::new()).await;
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.now.fetch_add(1, Ordering::SeqCst))
+    }
+
+    pub(super) fn pass(&self, secs: i64) {
+        self.now.fetch_add(secs * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// Starts a distributor beside those that run.
+    pub(super) fn start(&mut self) {
+        let told = Arc::clone(&self.now);
+        let clock = Clock::from_fn(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(Distributor::new(Arc::clone(&self.store) as Arc<dyn EventStore>, clock).run(stopping));
+        self.stops.push(stop);
+    }
+
+    /// Ends every distributor wherever it is, as a crash of its server would.
+    pub(super) fn crash(&mut self) {
+        for stop in self.stops.drain(..) {
+            stop.send_replace(true);
+        }
+    }
+
+    pub(super) async fn arrive(&mut self) -> ConversationId {
+        self.made += 1;
+        let id = Uuid::from_u128(self.made);
+        let started = Started {
+            contact: CONTACT,
+            channel: CHANNEL,
+            thread: ThreadId(id),
+            root: None,
+            number: 1,
+            previous: None,
+            visibility: Visibility::Private,
+        };
+        self.write(ConversationId(id), started).await;
+        ConversationId(id)
+    }
+
+    /// The contact writes in a conversation.
+    pub(super) async fn write(&mut self, id: ConversationId, started: Started) {
+        self.made += 1;
+        let message = MessageReceived {
+            message: MessageId(Uuid::from_u128(self.made)),
+            content: ContentRef { id: ContentId(1), commitment: Commitment([0; 32]) },
+            kind: MessageKind::PrivateMessage,
+            answers: None,
+            attachments: Vec::new(),
+        };
+        let opening = Opening { started, team: None };
+        let receive = Receive { opening, message, redactions: Vec::new(), reopens: false };
+        self.act::<Conversation>(id.into(), &conversation::Command::Receive(receive)).await;
+    }
+
+    pub(super) async fn on(&mut self, id: ConversationId, command: conversation::Command) {
+        self.act::<Conversation>(id.into(), &command).await;
+    }
+
+    pub(super) async fn sign_in(&mut self, agent: AgentId) {
+        self.made += 1;
+        let session = SessionId(Uuid::from_u128(self.made));
+        self.sessions.insert(agent, session);
+        self.act::<Agent>(agent.into(), &agent::Command::SignIn { session }).await;
+        let available = agent::Command::SetAvailability { availability: Availability::Available };
+        self.act::<Agent>(agent.into(), &available).await;
+    }
+
+    pub(super) async fn sign_out(&mut self, agent: AgentId) {
+        let Some(session) = self.sessions.remove(&agent) else { return };
+        let cause = SignOutCause::ByHand;
+        self.act::<Agent>(agent.into(), &agent::Command::SignOut { session, cause }).await;
+    }
+
+    pub(super) async fn lose_connection(&mut self, agent: AgentId) {
+        self.act::<Agent>(agent.into(), &agent::Command::LoseConnection).await;
+    }
+
+    /// Waits until nothing more is done: the log has stayed as it is for as long as work could still be under way.
+    pub(super) async fn settled(&self) {
+        let mut subscription = tokio::time::Instant::now();
+        let mut head = self.store.head();
+        while subscription.elapsed() < Duration::from_millis(50) {
+            tokio::task::yield_now().await;
+            if self.store.head() != head {
+                head = self.store.head();
+                subscription = tokio::time::Instant::now();
+            }
+        }
+    }
+
+    pub(super) async fn picture(&self) -> Picture {
+        let start = clew_domain::fact::Position { partition: 0, sequence: 0 };
+        let facts = self.store.read_all(start, usize::MAX).await.expect("memory can be read");
+        let mut picture = Picture { conversations: BTreeMap::new(), agents: BTreeMap::new() };
+        for fact in &facts {
+            match &fact.event {
+                Event::Conversation(event) => {
+                    let id = ConversationId(fact.stream.id);
+                    let (state, _) = picture
+                        .conversations
+                        .entry(id)
+                        .or_insert_with(|| (conversation::State::default(), fact.occurred_at));
+                    Conversation::evolve(state, event);
+                }
+                Event::Agent(event) => {
+                    let state = picture.agents.entry(AgentId(fact.stream.id)).or_default();
+                    Agent::evolve(state, event);
+                    if let agent::AgentEvent::ConversationClaimed { cause: agent::ClaimCause::Distribution, .. } = event
+                    {
+                        let held = state.holds.len();
+                        assert!(held <= usize::from(HELD_MAX), "given over the limit: {held}");
+                        assert_eq!(state.availability, Availability::Available, "given to one who is away");
+                    }
+                }
+                _ => {}
+            }
+        }
+        picture
+    }
+}
+
+impl Picture {
+    /// What holds whenever nothing more is to be done.
+    pub(super) fn check(&self) {
+        let waiting = || self.conversations.iter().filter(|(_, (it, _))| it.queue == Queue::New && it.agent.is_none());
+        for (agent, state) in &self.agents {
+            let owns = |it: &conversation::State| it.queue == Queue::New && it.agent == Some(*agent);
+            let owned: BTreeSet<ConversationId> =
+                self.conversations.iter().filter(|(_, (it, _))| owns(it)).map(|(id, _)| *id).collect();
+            assert_eq!(state.holds, owned, "what {agent} holds is not what they own in New");
+            let room = state.availability == Availability::Available && owned.len() < usize::from(HELD_MAX);
+            assert!(!room || waiting().next().is_none(), "something waits while {agent} has room");
+            assert!(!state.sessions.is_empty() || owned.is_empty(), "{agent} went home with work in New");
+        }
+    }
+}
+
+pub(super) fn agent(n: u128) -> AgentId {
+    AgentId(Uuid::from_u128(0xA6E_0000 + n))
+}
