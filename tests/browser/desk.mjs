@@ -145,7 +145,7 @@ for (const [language, words] of Object.entries(WORDS)) {
 
   flow('edits an attribute of the contact and puts them into a group', async ({ server, desk, page }) => {
     await desk.show(await fresh(server, 'Contact'));
-    await page.locator('.attribute-value').first().click();
+    await page.locator('.attribute-value[aria-label^="Prénom"]').click();
     await page.locator('.attributes input').fill('Zoé');
     await page.keyboard.press('Enter');
     await page.locator('.attribute-value').filter({ hasText: 'Zoé' }).waitFor();
