@@ -4,6 +4,7 @@ mod audit;
 mod dependencies;
 mod import;
 mod openapi;
+mod recovery;
 mod routes;
 mod routing;
 mod support;
