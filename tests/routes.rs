@@ -9,5 +9,6 @@ mod health;
 mod me;
 mod saved_replies;
 mod sessions;
+mod sla;
 mod surface;
 mod workspace;

@@ -16,7 +16,7 @@ use crate::proofs::{self, Proofs};
 use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
-use crate::{distributor, router, sweep};
+use crate::{breaches, distributor, router, sweep};
 use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
@@ -189,6 +189,7 @@ impl App {
         tokio::spawn(proofs.run(every, state.stopping.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
+        tokio::spawn(breaches::run(state.clone()));
         tokio::spawn(distributor::run(state.clone()));
         Ok(Self { state, stop, lock: None })
     }

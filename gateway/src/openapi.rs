@@ -30,6 +30,7 @@ use utoipa::openapi::{Content, HeaderBuilder, ObjectBuilder, Ref, ResponseBuilde
     tags(
         (name = "session", description = "Signing in, and one's own account"),
         (name = "conversations", description = "Queues, conversations and what can be done with them"),
+        (name = "sla", description = "Service levels: what is due, what is breached, and why"),
         (name = "contacts", description = "Who writes to us"),
         (name = "workspace", description = "Agents, teams, channels and the like, as agents see them"),
         (name = "audit", description = "Who did what, when"),

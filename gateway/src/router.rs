@@ -6,7 +6,7 @@ use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
     admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health,
-    inbound, me, metrics, notifications, outbox, problems, queues, saved_replies, sessions, teams,
+    inbound, me, metrics, notifications, outbox, problems, queues, saved_replies, sessions, sla, teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -72,6 +72,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(inbound::take_in))
         .routes(routes!(outbox::read))
         .merge(proofs())
+        .merge(sla())
         .merge(admin())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -135,6 +136,20 @@ fn conversations() -> OpenApiRouter<AppState> {
         .routes(routes!(locks::lock, locks::release))
         .routes(routes!(bulk::resolve))
         .routes(routes!(bulk::assign))
+}
+
+fn sla() -> OpenApiRouter<AppState> {
+    use admin::sla as setup;
+    OpenApiRouter::new()
+        .routes(routes!(sla::breached))
+        .routes(routes!(sla::due))
+        .routes(routes!(sla::history))
+        .routes(routes!(sla::of_conversation))
+        .routes(routes!(setup::calendars, setup::make_calendar))
+        .routes(routes!(setup::change_calendar, setup::remove_calendar))
+        .routes(routes!(setup::choose_calendar))
+        .routes(routes!(setup::policies, setup::make_policy, setup::order_policies))
+        .routes(routes!(setup::change_policy, setup::remove_policy))
 }
 
 fn admin() -> OpenApiRouter<AppState> {

@@ -21,4 +21,5 @@ pub mod problems;
 pub mod queues;
 pub mod saved_replies;
 pub mod sessions;
+pub mod sla;
 pub mod teams;

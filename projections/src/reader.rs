@@ -200,6 +200,14 @@ impl<P: Projection> Reader<P> {
         self.read(|view| view.cursor().clone())
     }
 
+    /// Waits until it has seen more than `seen`; for ever if it ended.
+    pub async fn moves_on_from(&self, seen: &Cursor) {
+        let mut progress = self.shared.progress();
+        if progress.wait_for(|it| it.cursor != *seen).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Waits until it has seen all that `cursor` has, at most so long.
     pub async fn wait_for(&self, cursor: &Cursor, at_most: Duration) -> Result<(), Behind> {
         self.shared.wait_for(cursor, at_most).await

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// Why a clock says what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// What is measured.
     pub metric: Metric,
@@ -44,6 +45,7 @@ pub struct Explanation {
 
 /// How a clock ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ending {
     /// When.
     pub at: Timestamp,
@@ -55,6 +57,7 @@ pub struct Ending {
 
 /// A promise that was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Breach {
     /// What was measured.
     pub metric: Metric,
@@ -66,6 +69,7 @@ pub struct Breach {
 
 /// A stretch of time and how a clock took it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Interval {
     /// Since when.
     pub from: Timestamp,
@@ -78,6 +82,7 @@ pub struct Interval {
 
 /// How a clock takes a stretch of time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "taken", content = "because")]
 pub enum Taken {
     /// It counts: every hour does.

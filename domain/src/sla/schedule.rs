@@ -48,14 +48,22 @@ struct Span {
 
 /// Which part of a calendar says whether a day is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "rule", content = "which")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", tag = "rule")]
 pub enum Rule {
     /// The periods of an ordinary week.
     Week,
-    /// A holiday, with its name.
-    Holiday(String),
-    /// An exception on this day.
-    Exception(Date),
+    /// A holiday.
+    Holiday {
+        /// What it is called.
+        name: String,
+    },
+    /// An exception.
+    Exception {
+        /// The day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        date: Date,
+    },
 }
 
 impl PartialEq for Schedule {
@@ -113,8 +121,8 @@ impl Schedule {
     pub fn rule_at(&self, at: Timestamp) -> Rule {
         let date = self.zone.to_datetime(at.into()).date();
         match (self.exceptions.get(&date), self.holidays.get(&date)) {
-            (Some(_), _) => Rule::Exception(date),
-            (None, Some(at)) => Rule::Holiday(self.calendar.holidays[*at].name.clone()),
+            (Some(_), _) => Rule::Exception { date },
+            (None, Some(at)) => Rule::Holiday { name: self.calendar.holidays[*at].name.clone() },
             (None, None) => Rule::Week,
         }
     }
@@ -278,11 +286,11 @@ mod tests {
         let calendar = Calendar { holidays, ..paris(&[period("09:00", "17:00")]) };
         let closed = Schedule::new(calendar.clone());
         due(&closed, "2026-12-24T16:30[Europe/Paris]", 60, "2026-12-28T09:30[Europe/Paris]");
-        assert_eq!(closed.rule_at(at("2026-12-25T10:00[Europe/Paris]")), Rule::Holiday("Noël".to_owned()));
+        assert_eq!(closed.rule_at(at("2026-12-25T10:00[Europe/Paris]")), Rule::Holiday { name: "Noël".to_owned() });
         let exceptions = vec![Exception { date: date(2026, 12, 25), periods: vec![period("10:00", "11:00")] }];
         let opened = Schedule::new(Calendar { exceptions, ..calendar });
         due(&opened, "2026-12-24T16:30[Europe/Paris]", 60, "2026-12-25T10:30[Europe/Paris]");
-        assert_eq!(opened.rule_at(at("2026-12-25T10:00[Europe/Paris]")), Rule::Exception(date(2026, 12, 25)));
+        assert_eq!(opened.rule_at(at("2026-12-25T10:00[Europe/Paris]")), Rule::Exception { date: date(2026, 12, 25) });
     }
 
     /// In Paris the clocks went from 2:00 to 3:00 on 2026-03-29, and back from 3:00 to 2:00 on 2026-10-25.

@@ -5,6 +5,7 @@ pub mod attributes;
 pub mod catalogs;
 pub mod channels;
 pub mod settings;
+pub mod sla;
 pub mod teams;
 pub mod tokens;
 
