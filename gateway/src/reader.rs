@@ -3,11 +3,11 @@
 
 use crate::error::{Problem, kinds};
 use crate::state::AppState;
-use crate::view::{ContactRef, LastMessage, Owner, Row};
+use crate::view::{ContactRef, LastMessage, Owner, Row, SlaView};
 use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
 use clew_domain::content::ContentRef;
 use clew_domain::fact::Actor;
-use clew_domain::ids::{AgentId, ChannelId, ContactId, GroupId, TeamId, TopicId};
+use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, GroupId, TeamId, TopicId};
 use clew_domain::plaintext::{self, ContactIdentity};
 use clew_domain::workspace::WorkspaceState;
 use clew_projections::queues;
@@ -116,8 +116,21 @@ impl<'a> Reader<'a> {
             updated_at: row.updated_at,
             last_message,
             unanswered: row.unanswered,
+            sla: self.sla(row.id)?,
             version: row.version,
         })
+    }
+
+    /// The running clock that is due first.
+    fn sla(&self, conversation: ConversationId) -> Result<Option<SlaView>, Problem> {
+        let running = self.app.projections.sla().of(conversation, self.app.clock.now())?;
+        let first = running.into_iter().min_by_key(|clock| (clock.due_at.is_none(), clock.due_at));
+        Ok(first.map(|clock| SlaView {
+            metric: clock.metric,
+            warn_at: clock.warned_at,
+            due_at: clock.due_at,
+            state: clock.colour,
+        }))
     }
 
     async fn last_message(&self, message: &queues::LastMessage) -> Result<LastMessage, Problem> {

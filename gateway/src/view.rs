@@ -3,7 +3,9 @@
 use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
 use clew_domain::conversation::{DeliveryFailure, Direction, MessageKind, Queue, ReplyMode, ResolveReason, Visibility};
 use clew_domain::ids::{AttachmentId, ContactId, ConversationId, MessageId, NoteId};
+use clew_domain::sla::Metric;
 use clew_domain::time::Timestamp;
+use clew_projections::sla::Colour;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -60,8 +62,26 @@ pub struct Row {
     pub last_message: Option<LastMessage>,
     /// Messages of the contact that nobody answered.
     pub unanswered: u32,
+    /// The promise that is due first, if one is running.
+    pub sla: Option<SlaView>,
     /// The version of the conversation that this row shows.
     pub version: u64,
+}
+
+/// A promised answer or solution whose clock is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SlaView {
+    /// What is measured.
+    pub metric: Metric,
+    /// When it turns from grey to orange.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub warn_at: Option<Timestamp>,
+    /// The last instant at which the promise is kept; none while the clock stands still.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
+    /// How urgent it is at the instant of the answer.
+    #[schema(value_type = String)]
+    pub state: Colour,
 }
 
 /// The last message of a conversation, in short.

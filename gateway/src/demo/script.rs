@@ -3,6 +3,7 @@
 use clew_domain::agent::Language;
 use clew_domain::contact::AttributeKey;
 use clew_domain::conversation::{ResolveReason, Visibility};
+use clew_domain::sla::Calendar;
 use clew_domain::workspace::{AttributeKind, ChannelKind, Role};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ pub(super) struct Setup {
     pub(super) away: Vec<Named>,
     pub(super) attribute: Vec<Attribute>,
     pub(super) collection: Vec<Collection>,
+    pub(super) calendar: Calendar,
+    pub(super) sla: Vec<Sla>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +85,16 @@ pub(super) struct Collection {
 pub(super) struct Reply {
     pub(super) title: String,
     pub(super) text: String,
+}
+
+/// A promise, in minutes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sla {
+    pub(super) name: String,
+    pub(super) visibility: Option<Visibility>,
+    pub(super) first_response: u32,
+    pub(super) next_response: u32,
 }
 
 /// What happened at the desk.

@@ -7,10 +7,12 @@ use clew_domain::agent::{self, Agent, Preferences};
 use clew_domain::content::ContactNumber;
 use clew_domain::fact::Actor;
 use clew_domain::ids::{
-    AgentId, AwayStatusId, ChannelId, CollectionId, GroupId, SavedReplyId, StreamId, TeamId, TopicId,
+    AgentId, AwayStatusId, CalendarId, ChannelId, CollectionId, GroupId, SavedReplyId, SlaPolicyId, StreamId, TeamId,
+    TopicId,
 };
 use clew_domain::plaintext::{SavedReply, Secret};
 use clew_domain::saved_reply::{self, Collection, CollectionOwner};
+use clew_domain::sla::{Conditions, Counting, Policy, Target, Targets, Warning};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{AttributeDefinition, ChannelProfile, Command, Workspace};
 use clew_eventstore::sealed::SealedContent;
@@ -46,6 +48,7 @@ pub(super) async fn set_up(stage: &Stage) -> Result<Cast, DemoError> {
     builder.teams(&setup).await?;
     builder.channels(&setup).await?;
     builder.words(&setup).await?;
+    builder.promises(&setup).await?;
     builder.saved_replies(&setup).await?;
     Ok(builder.cast)
 }
@@ -131,6 +134,35 @@ impl Builder<'_> {
             let definition =
                 AttributeDefinition { label: wanted.label.clone(), kind: wanted.kind, system: wanted.system };
             self.workspace(Command::DefineAttribute { key: wanted.key.clone(), definition }, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// The calendar and the service level policies, which count around the clock so that the demo is lively at night.
+    async fn promises(&mut self, setup: &Setup) -> Result<(), DemoError> {
+        let calendar = CalendarId(demo_id("calendar", &setup.calendar.name));
+        self.workspace(
+            Command::SetCalendar { calendar, definition: setup.calendar.clone(), apply_to_open: false },
+            Vec::new(),
+        )
+        .await?;
+        for wanted in &setup.sla {
+            let target = |minutes: u32| Some(Target { seconds: minutes * 60, counting: Counting::CalendarTime });
+            let definition = Policy {
+                name: wanted.name.clone(),
+                conditions: Conditions { visibility: wanted.visibility, ..Conditions::default() },
+                targets: Targets {
+                    first_response: target(wanted.first_response),
+                    next_response: target(wanted.next_response),
+                    resolution: None,
+                },
+                calendar: Some(calendar),
+                warning: Warning::UsedPercent(75),
+                pending_pauses: true,
+                automatic_replies_count: false,
+            };
+            let policy = SlaPolicyId(demo_id("policy", &wanted.name));
+            self.workspace(Command::SetSlaPolicy { policy, definition, apply_to_open: false }, Vec::new()).await?;
         }
         Ok(())
     }
