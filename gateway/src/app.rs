@@ -248,6 +248,9 @@ impl App {
         };
         let accounts = demo::fill(&stage).await?;
         state.directory.wait(&state.store.head()).await;
+        let directory = state.directory.clone();
+        let workspace = move || directory.settings().workspace;
+        tokio::spawn(demo::deliver(Arc::clone(&state.store), state.ingest.clone(), workspace));
         Ok(accounts)
     }
 

@@ -1,12 +1,16 @@
 //! The command line: which commands there are, and what their exit codes mean. Each command is a file in `cli/`.
 
 mod audit;
+mod export;
 mod failure;
+mod import;
 mod keys;
 mod mask;
 mod offline;
+mod progress;
 mod serve;
 mod token;
+mod transcript;
 mod user;
 
 pub use failure::{Exit, Failure};
@@ -36,6 +40,12 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Serve),
+    /// Take in the messages of a file, while no server runs
+    Import(import::Import),
+    /// Write all conversations as JSON, one a line, while no server runs
+    Export(export::Export),
+    /// Print a conversation as text, while no server runs
+    Transcript(transcript::Transcript),
     /// Manage accounts, while no server runs
     User(user::User),
     /// Manage bearer tokens for programs, while no server runs
@@ -52,6 +62,9 @@ impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(command) => command.run().await,
+            Self::Import(command) => command.run().await,
+            Self::Export(command) => command.run().await,
+            Self::Transcript(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Token(command) => command.run().await,
             Self::Audit(command) => command.run().await,

@@ -31,9 +31,10 @@ impl Export {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut output: Box<dyn Write + Send> = match &self.output {
             None => Box::new(io::stdout()),
-            Some(path) => Box::new(BufWriter::new(File::create_new(path).map_err(|error| {
-                Failure::new(Exit::Failed, format!("can't make {}: {error}", path.display()))
-            })?)),
+            Some(path) => Box::new(BufWriter::new(
+                File::create_new(path)
+                    .map_err(|error| Failure::new(Exit::Failed, format!("can't make {}: {error}", path.display())))?,
+            )),
         };
         let desk = Offline::open(&self.place).await?;
         let written = write(&desk, &mut *output, self.output.is_some()).await;

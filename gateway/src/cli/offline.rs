@@ -8,11 +8,16 @@ use crate::error::Problem;
 use clew_domain::content::ContactNumber;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{AgentId, CommandId, StreamId};
+use clew_domain::installation::{self, DataReading, Installation};
 use clew_domain::plaintext::Secret;
 use clew_domain::workspace::{self, Workspace, WorkspaceState};
 use clew_eventstore::sealed::SealedContent;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How long the views may take to catch up with the log.
+const CATCH_UP_MAX: Duration = Duration::from_secs(600);
 
 /// An open data directory.
 pub(super) struct Offline {
@@ -52,6 +57,19 @@ impl Offline {
     pub(super) async fn set_password(&self, agent: AgentId, hash: String) -> Result<(), Failure> {
         let (sealed, hash) = self.app.state.seal(ContactNumber::WORKSPACE, &Secret { secret: hash })?;
         self.act(workspace::Command::SetPassword { agent, hash }, vec![sealed]).await
+    }
+
+    /// Waits until the views show all that the log holds.
+    pub(super) async fn catch_up(&self) -> Result<(), Failure> {
+        let state = &self.app.state;
+        Ok(state.wait_for(&state.store.head(), CATCH_UP_MAX).await?)
+    }
+
+    /// Records that somebody took data out.
+    pub(super) async fn record_reading(&self, what: DataReading) -> Result<(), Failure> {
+        let record = installation::Command::RecordReading { what };
+        self.app.state.act::<Installation>(StreamId::INSTALLATION, &self.meta(), &record, Vec::new()).await?;
+        Ok(())
     }
 
     pub(super) async fn close(self) {
