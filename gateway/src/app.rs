@@ -238,7 +238,7 @@ impl App {
     /// Fills an empty log with the demo workspace, and tells who can sign in.
     pub async fn fill_demo(&self) -> Result<Vec<DemoAccount>, DemoError> {
         let state = &self.state;
-        let stage = Stage {
+        let demo = Stage {
             store: Arc::clone(&state.store),
             vault: Arc::clone(&state.vault),
             ingest: state.ingest.clone(),
@@ -246,7 +246,7 @@ impl App {
             now: state.clock.now(),
             given: AtomicU32::new(0),
         };
-        let accounts = demo::fill(&stage).await?;
+        let accounts = demo::fill(&demo).await?;
         state.directory.wait(&state.store.head()).await;
         let directory = state.directory.clone();
         let workspace = move || directory.settings().workspace;

@@ -29,9 +29,9 @@ pub const SECRET_PREFIX: &str = "whsec_";
 /// Bytes of a webhook's body at most; attachments come in it.
 const BODY_BYTES_MAX: usize = 30 * 1024 * 1024;
 
-/// What a channel tells.
+/// What a channel tells. Members beside `type` and `data`, such as the `timestamp` of Standard Webhooks, are passed over.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "type", content = "data", deny_unknown_fields)]
+#[serde(tag = "type", content = "data")]
 pub enum Told {
     /// The contact wrote.
     #[serde(rename = "message.received")]
