@@ -96,9 +96,6 @@ impl Runner {
     }
 
     fn run(&mut self) {
-        // A store may hand work to the runtime when it is asked for facts from this thread.
-        let runtime = self.runtime.clone();
-        let _inside = runtime.enter();
         loop {
             match self.follow() {
                 End::Stopped => {

@@ -1,5 +1,6 @@
 //! A process of its own that appends to a store and tells each acknowledged commit, until it is ended; and the
 //! comparison of what it told with what is there.
+#![expect(clippy::cast_possible_truncation, reason = "small numbers of a test")]
 
 use clew_domain::content::ContentId;
 use clew_domain::fact::Fact;
@@ -59,7 +60,7 @@ async fn append_for_ever(store: Arc<Store>, writer: u64) {
         version += 1;
         let line = format!("acknowledged {writer} {version}\n");
         std::io::stdout().write_all(line.as_bytes()).expect("somebody listens");
-        if version % 50 == 0 {
+        if version.is_multiple_of(50) {
             store.erase(vec![ContentId(number)]).await.ok();
         }
     }

@@ -1,4 +1,5 @@
 //! Days at the desk from a printed seed: bursts, sign-outs, lost connections, crashes, several distributors at once.
+#![expect(clippy::cast_possible_truncation, reason = "random numbers are cut to size")]
 
 use super::world::{HELD_MAX, World, agent};
 use clew_domain::conversation::{Assignee, AssignmentCause, Command, ConversationEvent, Queue, ResolveReason};

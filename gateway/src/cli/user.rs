@@ -115,9 +115,9 @@ impl User {
             }
             Action::List { json, place } => {
                 let desk = Offline::open(&place).await?;
-                let listed = list(&desk, json);
+                list(&desk, json);
                 desk.close().await;
-                listed
+                Ok(())
             }
             Action::Password { login, password, place } => {
                 let desk = Offline::open(&place).await?;
@@ -185,7 +185,7 @@ async fn close(desk: &Offline, login: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(desk: &Offline, json: bool) -> Result<(), Failure> {
+fn list(desk: &Offline, json: bool) {
     for (id, account) in &desk.workspace().accounts {
         let roles: Vec<_> = account.roles.iter().map(|role| serde_json::json!(role)).collect();
         if json {
@@ -199,7 +199,6 @@ fn list(desk: &Offline, json: bool) -> Result<(), Failure> {
             println!("{:<24} {:<32} {}{closed}", account.login, account.name, words.join(", "));
         }
     }
-    Ok(())
 }
 
 impl PasswordSource {

@@ -1,5 +1,6 @@
 //! `clew import` over real material: every distinct message lands once, in its conversation, in order, whatever the
 //! file's order. What is expected is computed here from the file itself, without the importer.
+#![expect(clippy::unwrap_used, reason = "a test that can not go on says where")]
 
 use crate::support::requires;
 use clew_domain::conversation::ConversationEvent;
