@@ -27,7 +27,10 @@ fn conversation(n: u128) -> ConversationId {
 /// Two channels and two teams. Agent n is in team n % 2, and agent 0 may only read on channel 1.
 fn workspace() -> Arc<WorkspaceState> {
     let mut events = vec![W::SettingsChanged {
-        settings: Settings { conversations_per_agent_max: HELD_MAX as u16, ..Settings::default() },
+        settings: Settings {
+            conversations_per_agent_max: u16::try_from(HELD_MAX).expect("it is small"),
+            ..Settings::default()
+        },
     }];
     for n in 0..2 {
         let profile = ChannelProfile {
