@@ -40,7 +40,7 @@ impl Serve {
             let accounts = app.fill_demo().await?;
             println!("The demo workspace is ready. Sign in with one of these, password {}:", crate::demo::PASSWORD);
             for account in accounts {
-                println!("  {:<12} {}", account.login, account.roles);
+                println!("  {:<24} {}", account.login, account.roles);
             }
         } else if app.set_up(&self.workspace_name).await? {
             println!("A new workspace is set up in {}.", app.state.config.data.display());

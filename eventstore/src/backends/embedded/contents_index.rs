@@ -91,7 +91,7 @@ impl ContentsIndex {
             Search::Absent => return Ok(None),
             Search::Damaged => {}
         }
-        tracing::warn!(segment = self.contents.number, "an index of contents is damaged; `clew doctor` rebuilds it");
+        tracing::warn!(segment = self.contents.number, "an index of contents is damaged; the next start makes it anew");
         let all = self.contents.scan(self.end)?;
         Ok(all.into_iter().find_map(|(found, offset)| (found == id).then_some(offset)))
     }

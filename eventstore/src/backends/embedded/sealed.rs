@@ -180,7 +180,7 @@ impl Sealed {
         });
         let Some(footer) = footer else {
             let what =
-                "its footer does not match its checksum, or the file was cut; `clew doctor --repair` rebuilds it";
+                "its footer does not match its checksum, or the file was cut; put the file back from a copy";
             return Err(StoreError::Corrupt { place: path.display().to_string(), what: what.into() });
         };
         Ok(Self { number, path, file, footer, table: OnceLock::new() })
@@ -331,7 +331,7 @@ impl Sealed {
     }
 
     fn damaged_index(&self) -> StoreError {
-        let what = "the index of streams does not match its checksum; `clew doctor --repair` rebuilds it";
+        let what = "the index of streams does not match its checksum; put the file back from a copy";
         self.corrupt(self.footer.directory_at, what)
     }
 }
