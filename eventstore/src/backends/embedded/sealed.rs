@@ -179,8 +179,7 @@ impl Sealed {
             })
         });
         let Some(footer) = footer else {
-            let what =
-                "its footer does not match its checksum, or the file was cut; put the file back from a copy";
+            let what = "its footer does not match its checksum, or the file was cut; put the file back from a copy";
             return Err(StoreError::Corrupt { place: path.display().to_string(), what: what.into() });
         };
         Ok(Self { number, path, file, footer, table: OnceLock::new() })

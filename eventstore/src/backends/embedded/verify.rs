@@ -141,7 +141,9 @@ fn contents_indexes(dir: &Path, repair: bool, found: &mut Verified) -> Result<()
             ContentsIndex::create(&Machine, dir, file, u64::MAX)?;
             found.rebuilt.push(path.display().to_string());
         } else if !sound {
-            found.damage.push(format!("{}: it does not match its segment; --repair rebuilds it", path.display()));
+            found
+                .damage
+                .push(format!("{}: it does not match its segment; it can be made anew from it", path.display()));
         }
     }
     for number in numbers {
