@@ -4,10 +4,8 @@ use super::super::event::{
     Assignee, AssignmentCause, ConversationEvent as E, ReplyMode, ReplySent, ReturnCause, Visibility,
 };
 use super::super::state::{Delivery, Direction, Queue, State};
-use super::{
-    Decision, Opening, Outcome, Receive, Rejection, SendReply, Then, known_message, open, pend, resolve,
-    unmasked_message,
-};
+use super::progress::{pend, resolve};
+use super::{Decision, Opening, Outcome, Receive, Rejection, SendReply, Then, known_message, open, unmasked_message};
 use crate::fact::CommandMeta;
 use crate::ids::MessageId;
 
