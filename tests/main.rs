@@ -7,4 +7,5 @@ mod openapi;
 mod recovery;
 mod routes;
 mod routing;
+mod sla;
 mod support;

@@ -2,6 +2,7 @@
 //! program would.
 
 mod client;
+pub(crate) mod program;
 pub(crate) mod requires;
 mod webhook;
 
@@ -38,6 +39,13 @@ impl TestApp {
 
     /// With settings changed by `change`.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let app = Self::unrecorded(change).await;
+        app.app.record_breaches();
+        app
+    }
+
+    /// One that does not record breaches of service levels yet.
+    pub(crate) async fn unrecorded(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
         let clock = Arc::new(AtomicI64::new(1_750_000_000_000_000));

@@ -6,6 +6,7 @@ mod clock;
 mod clocks;
 mod explain;
 mod policy;
+mod replay;
 mod rules;
 mod schedule;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use explain::{Breach, Ending, Explanation, Interval, Taken, explain};
 pub use policy::{
     Conditions, Counting, Metric, Policy, PolicyFault, Subject, TARGET_SECONDS_MAX, Target, Targets, Warning,
 };
+pub use replay::{Fate, Groups, Outcome, Replay};
 pub use rules::Rules;
 pub use schedule::{Rule, Schedule};
 pub use timeline::Timeline;

@@ -189,9 +189,14 @@ impl App {
         tokio::spawn(proofs.run(every, state.stopping.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
-        tokio::spawn(breaches::run(state.clone()));
         tokio::spawn(distributor::run(state.clone()));
         Ok(Self { state, stop, lock: None })
+    }
+
+    /// Begins to record breaches of service levels. Not before a history is wholly taken in: a promise that is kept on
+    /// its next line would count as broken.
+    pub fn record_breaches(&self) {
+        tokio::spawn(breaches::run(self.state.clone()));
     }
 
     /// Every address, to be called without a socket.
@@ -211,8 +216,9 @@ impl App {
         Ok(true)
     }
 
-    /// Serves on this socket until `signal` comes, then lets what is open finish.
+    /// Serves on this socket, and records breaches, until `signal` comes, then lets what is open finish.
     pub async fn serve(&self, listener: TcpListener, signal: impl Future<Output = ()>) {
+        self.record_breaches();
         let serving = listener::serve(listener, self.router(), &self.state.config, self.state.stopping.clone());
         tokio::pin!(serving);
         tokio::select! {

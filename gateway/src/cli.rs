@@ -9,6 +9,7 @@ mod mask;
 mod offline;
 mod progress;
 mod serve;
+mod sla;
 mod token;
 mod transcript;
 mod user;
@@ -52,6 +53,8 @@ enum Command {
     Token(token::Token),
     /// Read the audit trail, while no server runs
     Audit(audit::Audit),
+    /// Explain clocks of service levels, and try other policies on the past, while no server runs
+    Sla(sla::Sla),
     /// Show, rotate, export and import the keys, while no server runs
     Keys(keys::Keys),
     /// Show what masks have still to reach, while no server runs
@@ -68,6 +71,7 @@ impl Command {
             Self::User(command) => command.run().await,
             Self::Token(command) => command.run().await,
             Self::Audit(command) => command.run().await,
+            Self::Sla(command) => command.run().await,
             Self::Keys(command) => command.run().await,
             Self::Mask(command) => command.run().await,
         }

@@ -35,12 +35,17 @@ struct Line {
 
 impl Default for Timeline {
     fn default() -> Self {
-        let ever = (Timestamp::MIN, Arc::default());
-        Self { taken: Vec::new(), lines: vec![Line { version: 0, steps: vec![ever] }], instant: Timestamp::MIN }
+        Self::constant(Rules::default())
     }
 }
 
 impl Timeline {
+    /// These rules, as if they had always been in force. They are never saved.
+    pub(super) fn constant(rules: Rules) -> Self {
+        let ever = (Timestamp::MIN, Arc::new(rules));
+        Self { taken: Vec::new(), lines: vec![Line { version: 0, steps: vec![ever] }], instant: Timestamp::MIN }
+    }
+
     /// Takes a fact of the workspace into account. Says from when on open clocks are judged anew, if they are.
     pub fn take(&mut self, fact: &Fact) -> Option<Timestamp> {
         let Event::Workspace(event) = &fact.event else { return None };

@@ -1,5 +1,7 @@
 //! `/v1/queues`: what there is to do.
 
+mod due;
+
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
@@ -36,9 +38,10 @@ pub struct Narrowed {
     /// Whose contact, handle or last message holds this text; case does not matter. Rows are searched page by page:
     /// a page may come back short, with a cursor to search on.
     text: Option<String>,
-    /// In which order; New is ordered by priority, the others by what changed last, if absent.
+    /// `priority`, `due` (what is due soonest first), `newest` or `oldest`; New is ordered by priority, the others by
+    /// what changed last, if absent.
     #[param(value_type = Option<String>)]
-    order: Option<Order>,
+    order: Option<WantedOrder>,
     /// The `next` of the page before.
     cursor: Option<String>,
     /// Rows at most; 50 if absent, never more than 200.
@@ -46,6 +49,20 @@ pub struct Narrowed {
     /// What the answer must have seen.
     #[allow(dead_code, reason = "read by the layer that waits, named here so that it is not refused")]
     min_position: Option<String>,
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WantedOrder {
+    /// The most urgent first.
+    Priority,
+    /// What is due soonest first.
+    Due,
+    /// What changed last first.
+    Newest,
+    /// What has not changed for longest first.
+    Oldest,
 }
 
 /// How many conversations each queue has.
@@ -116,7 +133,14 @@ pub async fn page(
     Query(narrowed): Query<Narrowed>,
 ) -> Result<Json<QueuePage>, Problem> {
     let filter = narrowed.filter(&caller)?;
-    let order = narrowed.order.unwrap_or(if queue == Queue::New { Order::Priority } else { Order::Newest });
+    let usual = if queue == Queue::New { WantedOrder::Priority } else { WantedOrder::Newest };
+    let order = match narrowed.order.unwrap_or(usual) {
+        // What is resolved is due no more.
+        WantedOrder::Due => (queue == Queue::Resolved).then_some(Order::Newest),
+        WantedOrder::Priority => Some(Order::Priority),
+        WantedOrder::Newest => Some(Order::Newest),
+        WantedOrder::Oldest => Some(Order::Oldest),
+    };
     let limit = narrowed.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
     let text = narrowed.text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase);
     let queues = app.projections.queues();
@@ -126,15 +150,21 @@ pub async fn page(
     let mut searched = 0;
     loop {
         let wanted = if text.is_some() { limit } else { limit - rows.len() };
-        let (found, total) = queues.page(queue, &filter, order, cursor.as_deref(), wanted)?;
+        let (found, next, total) = if let Some(order) = order {
+            let (found, total) = queues.page(queue, &filter, order, cursor.as_deref(), wanted)?;
+            (found.items, found.next, total)
+        } else {
+            let found = due::page(&app, queue, &filter, cursor.as_deref(), wanted)?;
+            (found.rows, found.next, queues.count(queue, &filter)?)
+        };
         searched += wanted;
-        for row in &found.items {
+        for row in &found {
             let row = reader.row(row).await?;
             if text.as_deref().is_none_or(|text| holds(&row, text)) {
                 rows.push(row);
             }
         }
-        cursor = found.next;
+        cursor = next;
         if cursor.is_none() || rows.len() >= limit || searched >= ROWS_SEARCHED_MAX {
             return Ok(Json(QueuePage { rows, next: cursor, total }));
         }

@@ -7,11 +7,13 @@ use crate::state::AppState;
 use crate::wire::Items;
 use axum::extract::State;
 use clew_domain::contact::ContactEvent;
+use clew_domain::conversation::ConversationEvent;
 use clew_domain::fact::{Event, Fact};
 use clew_domain::ids::{ChannelId, ContactId, ConversationId, EventId, GroupId, SlaPolicyId, StreamId, TeamId};
 use clew_domain::sla::{Explanation, Metric, explain};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::ChannelRight;
+use clew_eventstore::store::{EventStore, StoreError};
 use clew_projections::sla::{Colour, Scope, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -242,18 +244,30 @@ pub async fn of_conversation(
     caller: Caller,
 ) -> Result<Json<Items<Explanation>>, Problem> {
     let facts = app.store.read_stream(conversation.into(), 0).await?;
-    let begun = facts.iter().find_map(|fact| match &fact.event {
-        Event::Conversation(clew_domain::conversation::ConversationEvent::Started(started)) => Some(*started),
+    let explained = explained(&*app.store, &facts, app.clock.now()).await?;
+    let (channel, items) = explained.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
+    caller.require_on(channel, ChannelRight::Viewer)?;
+    Ok(Json(Items { items }))
+}
+
+/// Explains the clocks of the conversation that these are the facts of, up to `now`, and tells its channel; none if
+/// it never began.
+pub(crate) async fn explained(
+    store: &dyn EventStore,
+    facts: &[Fact],
+    now: Timestamp,
+) -> Result<Option<(ChannelId, Vec<Explanation>)>, StoreError> {
+    let started = facts.iter().find_map(|fact| match &fact.event {
+        Event::Conversation(ConversationEvent::Started(started)) => Some(*started),
         _ => None,
     });
-    let started = begun.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    caller.require_on(started.channel, ChannelRight::Viewer)?;
-    let of_contact = app.store.read_stream(started.contact.into(), 0).await?;
-    let mut log = app.store.read_stream(StreamId::WORKSPACE, 0).await?;
-    log.extend(facts);
+    let Some(started) = started else { return Ok(None) };
+    let of_contact = store.read_stream(started.contact.into(), 0).await?;
+    let mut log = store.read_stream(StreamId::WORKSPACE, 0).await?;
+    log.extend_from_slice(facts);
     log.sort_by_key(|fact| (fact.recorded_at, fact.position));
     let groups = |_: ContactId, fact: &Fact| groups_before(&of_contact, fact);
-    Ok(Json(Items { items: explain(&log, groups, app.clock.now()) }))
+    Ok(Some((started.channel, explain(&log, groups, now))))
 }
 
 /// The groups that the contact was in when a fact was recorded.

@@ -48,6 +48,12 @@ fn entry(list: Key, conversation: ConversationId, place: &Place) -> Key {
     list.at(place.due).id(conversation.0).byte(u8::from(place.answer))
 }
 
+/// The bytes behind the prefix of a list.
+pub(super) fn place(conversation: ConversationId, due: Timestamp, answer: u8) -> Vec<u8> {
+    let key = Key::of(b'D').at(due).id(conversation.0).byte(answer).done();
+    key[1..].to_vec()
+}
+
 /// A clock breaches once, whatever it is told to have breached by.
 pub(super) fn untold_key(conversation: ConversationId, breach: &SlaBreach) -> Key {
     untold_list().id(conversation.0).id(breach.clock.0).byte(u8::from(breach.is_of_answer()))

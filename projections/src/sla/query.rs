@@ -101,7 +101,30 @@ pub struct TallyOf {
     pub metric: Metric,
 }
 
+impl Standing {
+    /// Its place in the lists that are sorted by due instant: texts sort as the lists do, and continue
+    /// [`SlaReader::by_due`] behind it.
+    pub fn place(&self) -> String {
+        let due = self.due_at.unwrap_or(Timestamp::MAX);
+        let answer = u8::from(self.metric != Metric::Resolution);
+        page::to_text(&index::place(self.conversation, due, answer))
+    }
+}
+
 impl SlaReader {
+    /// The clocks of a scope that have a due instant, in its order, breached or not; a page of them.
+    pub fn by_due(
+        &self,
+        scope: Scope,
+        now: Timestamp,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Standing>, QueryError> {
+        let list = index::due_list(scope);
+        let end = key::behind(list.as_ref());
+        self.page(&list, list.clone().done(), end.as_deref(), now, after, limit)
+    }
+
     /// The clocks of a scope that are breached at `now`, the latest first by how late they are; a page of them.
     pub fn breached(
         &self,
