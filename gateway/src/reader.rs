@@ -106,10 +106,7 @@ impl<'a> Reader<'a> {
             contact: self.contact(row.contact).await?,
             channel: self.channel(row.channel)?,
             topics: row.topics.iter().map(|topic| self.topic(*topic)).collect(),
-            assignee: Owner {
-                agent: row.agent.map(|agent| self.agent(agent)),
-                team: row.team.map(|team| self.team(team)),
-            },
+            assignee: self.owner(row),
             lock: row.lock.map(|agent| self.agent(agent)),
             priority: row.priority,
             waiting_since: row.waiting_since,
@@ -119,6 +116,11 @@ impl<'a> Reader<'a> {
             sla: self.sla(row.id)?,
             version: row.version,
         })
+    }
+
+    /// Who owns a conversation.
+    pub fn owner(&self, row: &queues::Row) -> Owner {
+        Owner { agent: row.agent.map(|agent| self.agent(agent)), team: row.team.map(|team| self.team(team)) }
     }
 
     /// The running clock that is due first.

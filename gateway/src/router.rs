@@ -143,6 +143,7 @@ fn sla() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(sla::breached))
         .routes(routes!(sla::due))
+        .routes(routes!(sla::summary))
         .routes(routes!(sla::history))
         .routes(routes!(sla::of_conversation))
         .routes(routes!(setup::calendars, setup::make_calendar))
@@ -150,6 +151,7 @@ fn sla() -> OpenApiRouter<AppState> {
         .routes(routes!(setup::choose_calendar))
         .routes(routes!(setup::policies, setup::make_policy, setup::order_policies))
         .routes(routes!(setup::change_policy, setup::remove_policy))
+        .routes(routes!(setup::try_out::try_out))
 }
 
 fn admin() -> OpenApiRouter<AppState> {

@@ -139,6 +139,21 @@ impl<'a> Terms<'a> {
     }
 }
 
+impl Rules {
+    /// What would be promised for a contact's first message at an instant, and for a later one, if nothing else
+    /// happened: one promise for each metric that has a target.
+    pub fn promises(&self, subject: &Subject<'_>, at: Timestamp) -> Vec<Promise> {
+        let waits = [Wait::Answer { first: true }, Wait::Answer { first: false }, Wait::Resolution];
+        let mut promises: Vec<Promise> = Vec::with_capacity(waits.len());
+        for terms in waits.into_iter().filter_map(|wait| Terms::of(wait, self, subject)) {
+            if promises.iter().all(|it| it.metric != terms.metric) {
+                promises.push(terms.promise(at, &[]));
+            }
+        }
+        promises
+    }
+}
+
 impl Clock {
     /// Judges it up to an instant, by what held until then; an edit that applies to open clocks counts from its own
     /// instant on, or from where the clock was judged already.

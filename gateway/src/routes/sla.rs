@@ -1,22 +1,30 @@
 //! Service levels: `/v1/sla/...`, which promises are broken or due and how many were kept, and why a clock says so.
 
+mod summary;
+
+pub use summary::*;
+
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
+use crate::reader::Reader;
 use crate::state::AppState;
+use crate::view::{ContactRef, Owner};
 use crate::wire::Items;
 use axum::extract::State;
 use clew_domain::contact::ContactEvent;
-use clew_domain::conversation::ConversationEvent;
+use clew_domain::conversation::{ConversationEvent, Queue};
 use clew_domain::fact::{Event, Fact};
 use clew_domain::ids::{ChannelId, ContactId, ConversationId, EventId, GroupId, SlaPolicyId, StreamId, TeamId};
 use clew_domain::sla::{Explanation, Metric, explain};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::ChannelRight;
 use clew_eventstore::store::{EventStore, StoreError};
+use clew_projections::page::Page;
 use clew_projections::sla::{Colour, Scope, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Clocks of a page, if nothing else is asked for.
@@ -85,6 +93,12 @@ pub struct ClockView {
     colour: Colour,
     /// Seconds that are left, negative if it is late; none while it stands still.
     left_s: Option<i64>,
+    /// With whom.
+    contact: Option<ContactRef>,
+    /// Who owns the conversation.
+    assignee: Option<Owner>,
+    /// Where the conversation stands.
+    queue: Option<Queue>,
 }
 
 /// A page of clocks.
@@ -97,9 +111,14 @@ pub struct ClockPage {
 }
 
 impl ClockView {
-    fn of(standing: &Standing, now: Timestamp) -> Self {
+    async fn of(standing: &Standing, reader: &mut Reader<'_>, app: &AppState, now: Timestamp) -> Result<Self, Problem> {
+        let row = app.projections.queues().row(standing.conversation)?;
+        let contact = match &row {
+            Some(row) => Some(reader.contact(row.contact).await?),
+            None => None,
+        };
         let left = |due: Timestamp| (due.micros() - now.micros()).div_euclid(1_000_000);
-        Self {
+        Ok(Self {
             conversation: standing.conversation,
             clock: standing.clock,
             channel: standing.channel,
@@ -111,7 +130,10 @@ impl ClockView {
             left_s: standing.due_at.map(left),
             due_at: standing.due_at,
             colour: standing.colour,
-        }
+            contact,
+            assignee: row.as_ref().map(|row| reader.owner(row)),
+            queue: row.map(|row| row.queue),
+        })
     }
 }
 
@@ -137,10 +159,18 @@ impl Wanted {
 }
 
 /// What the caller may see of a page.
-fn readable(caller: &Caller, page: clew_projections::page::Page<Standing>, now: Timestamp) -> Json<ClockPage> {
-    let channels = caller.readable_channels();
-    let items = page.items.into_iter().filter(|it| it.channel.is_some_and(|channel| channels.contains(&channel)));
-    Json(ClockPage { items: items.map(|it| ClockView::of(&it, now)).collect(), next: page.next })
+async fn readable(
+    app: &AppState,
+    caller: &Caller,
+    page: Page<Standing>,
+    now: Timestamp,
+) -> Result<Json<ClockPage>, Problem> {
+    let mut reader = Reader::new(app, Arc::clone(&caller.workspace));
+    let mut items = Vec::with_capacity(page.items.len());
+    for it in page.items.iter().filter(|it| it.channel.is_some_and(|channel| caller.may_read(channel))) {
+        items.push(ClockView::of(it, &mut reader, app, now).await?);
+    }
+    Ok(Json(ClockPage { items, next: page.next }))
 }
 
 /// The promises that are broken now, those that are late longest first.
@@ -152,7 +182,7 @@ pub async fn breached(
 ) -> Result<Json<ClockPage>, Problem> {
     let now = app.clock.now();
     let page = app.projections.sla().breached(wanted.scope()?, now, wanted.cursor.as_deref(), wanted.limit())?;
-    Ok(readable(&caller, page, now))
+    readable(&app, &caller, page, now).await
 }
 
 /// The promises that are due next, the most urgent first.
@@ -164,7 +194,7 @@ pub async fn due(
 ) -> Result<Json<ClockPage>, Problem> {
     let now = app.clock.now();
     let page = app.projections.sla().due_next(wanted.scope()?, now, wanted.cursor.as_deref(), wanted.limit())?;
-    Ok(readable(&caller, page, now))
+    readable(&app, &caller, page, now).await
 }
 
 /// Which days to tally.

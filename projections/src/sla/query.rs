@@ -168,6 +168,21 @@ impl SlaReader {
         })
     }
 
+    /// How many clocks of a scope are due from `now` on and before `until`; at most so many are counted.
+    pub fn due_count(
+        &self,
+        scope: Scope,
+        now: Timestamp,
+        until: Timestamp,
+        at_most: usize,
+    ) -> Result<usize, QueryError> {
+        let (from, to) = (index::due_list(scope).at(now), index::due_list(scope).at(until));
+        self.read(|view| {
+            let entries = view.range(from.as_ref(), Some(to.as_ref()), false).take(at_most);
+            entries.map(|entry| entry.map(|_| 1).map_err(QueryError::from)).sum()
+        })
+    }
+
     /// What was kept and broken on the days of UTC from the one of `from` to the one of `to`: a promise that was kept
     /// on the day on which its clock ended, a broken one on the day on which it was due. Promises that broke while
     /// nothing else happened count once they are told.

@@ -134,15 +134,14 @@ impl Words {
     fn taken(&self, taken: &Taken) -> (&'static str, String) {
         match taken {
             Taken::Counted => ("counted", "every hour counts".to_owned()),
-            Taken::CountedOpen(rule) => ("counted", format!("open by {}", self::rule(rule))),
-            Taken::Closed(rule) => ("excluded", format!("closed by {}", self::rule(rule))),
-            Taken::Paused(by) => ("paused", self.fact(*by)),
-            Taken::Blocked(by) => ("paused", self.fact(*by)),
+            Taken::CountedOpen(rule) => ("counted", format!("open by {}", rule_of(rule))),
+            Taken::Closed(rule) => ("excluded", format!("closed by {}", rule_of(rule))),
+            Taken::Paused(by) | Taken::Blocked(by) => ("paused", self.fact(*by)),
         }
     }
 }
 
-fn rule(rule: &Rule) -> String {
+fn rule_of(rule: &Rule) -> String {
     match rule {
         Rule::Week => "the week".to_owned(),
         Rule::Holiday { name } => format!("the holiday {name}"),

@@ -117,9 +117,9 @@ impl Counting {
         let mut of_day = BTreeMap::<i8, Both>::new();
         for ((channel, hour), both) in &self.cells {
             let hour = jiff::Timestamp::from(Timestamp::from_micros(*hour)).to_zoned(self.zone.clone()).hour();
-            [&mut total, channels.entry(*channel).or_default(), of_day.entry(hour).or_default()]
-                .into_iter()
-                .for_each(|sum| sum.add(both));
+            for sum in [&mut total, channels.entry(*channel).or_default(), of_day.entry(hour).or_default()] {
+                sum.add(both);
+            }
         }
         let hours = self.cells.iter().map(|((channel, hour), both)| OfHour {
             channel: *channel,

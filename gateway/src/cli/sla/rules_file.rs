@@ -88,7 +88,7 @@ impl RulesFile {
                 .insert(there.unwrap_or_else(|| CalendarId(Uuid::new_v4())), Arc::new(Schedule::new(calendar)));
         }
         for (channel, calendar) in self.channel_calendars {
-            let channel = id_of(&channel, "channel", channels(workspace))?;
+            let channel = id_of(&channel, "channel", &channels(workspace))?;
             if calendar.is_empty() {
                 rules.channels.remove(&channel);
             } else {
@@ -99,12 +99,11 @@ impl RulesFile {
         let mut first = 0;
         for policy in self.policies {
             let policy = Arc::new(policy.resolve(rules, workspace)?);
-            match rules.policies.iter_mut().find(|(_, it)| it.name == policy.name) {
-                Some((_, there)) => *there = policy,
-                None => {
-                    rules.policies.insert(first, (SlaPolicyId(Uuid::new_v4()), policy));
-                    first += 1;
-                }
+            if let Some((_, there)) = rules.policies.iter_mut().find(|(_, it)| it.name == policy.name) {
+                *there = policy;
+            } else {
+                rules.policies.insert(first, (SlaPolicyId(Uuid::new_v4()), policy));
+                first += 1;
             }
         }
         Ok(())
@@ -152,7 +151,7 @@ fn channels(workspace: &WorkspaceState) -> Vec<(ChannelId, &str)> {
 }
 
 fn calendar_of(text: &str, rules: &Rules) -> Result<CalendarId, Failure> {
-    id_of(text, "calendar", named(rules.calendars.iter().map(|(id, it)| (*id, &it.calendar().name))))
+    id_of(text, "calendar", &named(rules.calendars.iter().map(|(id, it)| (*id, &it.calendar().name))))
 }
 
 fn ids_of<'a, Id: FromStr + Ord + Copy>(
@@ -160,11 +159,11 @@ fn ids_of<'a, Id: FromStr + Ord + Copy>(
     what: &str,
     known: impl Fn() -> Vec<(Id, &'a str)>,
 ) -> Result<BTreeSet<Id>, Failure> {
-    texts.iter().map(|text| id_of(text, what, known())).collect()
+    texts.iter().map(|text| id_of(text, what, &known())).collect()
 }
 
 /// The thing with this name, or with this id.
-fn id_of<Id: FromStr + Ord + Copy>(text: &str, what: &str, known: Vec<(Id, &str)>) -> Result<Id, Failure> {
+fn id_of<Id: FromStr + Ord + Copy>(text: &str, what: &str, known: &[(Id, &str)]) -> Result<Id, Failure> {
     let by_id = text.parse::<Id>().ok();
     let found = known.iter().find(|(id, name)| *name == text || by_id.as_ref() == Some(id));
     found.map(|(id, _)| *id).ok_or_else(|| {

@@ -1,4 +1,7 @@
-//! Calendars and service level policies: `/v1/admin/calendars`, `/v1/admin/sla-policies`.
+//! Calendars and service level policies: `/v1/admin/calendars`, `/v1/admin/sla-policies`. What a policy would make of
+//! a message is in `try_out.rs`.
+
+pub mod try_out;
 
 use super::{Admin, AdminCommand, Changed, Made, change, make};
 use crate::extract::{Json, Path, Receipt};
@@ -15,6 +18,8 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub struct CalendarSetup {
     id: CalendarId,
+    /// The channels that count by it where a policy names no calendar.
+    channels: Vec<ChannelId>,
     #[serde(flatten)]
     definition: Calendar,
 }
@@ -71,12 +76,13 @@ pub struct WantedChannelCalendar {
 #[utoipa::path(get, path = "/v1/admin/calendars", tag = "admin",
     responses((status = 200, body = Items<CalendarSetup>)))]
 pub async fn calendars(Admin(caller): Admin) -> Json<Items<CalendarSetup>> {
-    let calendars = &caller.workspace.sla.calendars;
-    let of = |(id, it): (&CalendarId, &std::sync::Arc<clew_domain::sla::Schedule>)| CalendarSetup {
+    let rules = &caller.workspace.sla;
+    let items = rules.calendars.iter().map(|(id, it)| CalendarSetup {
         id: *id,
+        channels: rules.channels.iter().filter(|(_, of)| *of == id).map(|(channel, _)| *channel).collect(),
         definition: it.calendar().clone(),
-    };
-    Json(Items { items: calendars.iter().map(of).collect() })
+    });
+    Json(Items { items: items.collect() })
 }
 
 /// Make a calendar
