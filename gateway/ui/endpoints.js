@@ -145,6 +145,17 @@ export const audit = {
   search: (query) => read('/v1/audit', { query }),
 };
 
+export const sla = {
+  /** @returns {Promise<import('./types.js').SlaSummary>} */
+  summary: () => read('/v1/sla/summary'),
+  /** @param {'breached'|'due'} list @param {Record<string, string>} scope @param {number} limit @returns {Promise<{items: import('./types.js').SlaClock[], next: string|null}>} */
+  clocks: (list, scope, limit) => read(`/v1/sla/${list}`, { query: { ...scope, limit } }),
+  /** @param {{from: string, to: string}} period @returns {Promise<import('./types.js').SlaTally[]>} */
+  history: async (period) => (await read('/v1/sla/history', { query: period })).items,
+  /** @param {Record<string, any>} message @returns {Promise<{policy: string|null, promises: {metric: string, warned_at: string|null, due_at: string|null}[]}>} */
+  tryOut: (message) => command('POST', '/v1/admin/sla-policies:try', message),
+};
+
 export const admin = {
   /** @param {string} what @returns {Promise<any>} */
   list: async (what) => {

@@ -26,6 +26,7 @@ import { signInPage } from './pages/sign-in.js';
 const PAGES = {
   desk: deskPage,
   supervisor: async (signal) => (await import('./pages/supervisor.js')).supervisorPage(signal),
+  sla: async (signal) => (await import('./pages/sla.js')).slaPage(signal),
   audit: async (signal) => (await import('./pages/audit.js')).auditPage(signal),
   operator: async (signal) => (await import('./pages/operator.js')).operatorPage(signal),
   admin: async (signal) => (await import('./pages/admin.js')).adminPage(signal),

@@ -32,6 +32,11 @@ pub(super) fn file() -> Option<PathBuf> {
     requires::file(&path).then_some(path)
 }
 
+/// A contact and the first message of a thread.
+type Thread = (String, String);
+/// When a message was written, how far down its thread, and its id.
+type Place = (i64, usize, String);
+
 struct Message {
     parent: Option<String>,
     author: String,
@@ -55,7 +60,7 @@ pub(super) fn waits(bytes: &[u8]) -> Vec<Wait> {
         };
         messages.entry(text("id").unwrap()).or_insert(message);
     }
-    let mut threads: BTreeMap<(String, String), Vec<(i64, usize, String)>> = BTreeMap::new();
+    let mut threads = BTreeMap::<Thread, Vec<Place>>::new();
     for (id, message) in &messages {
         let (thread, depth) = thread_of(&messages, id);
         threads.entry(thread).or_default().push((message.at_us, depth, id.clone()));
@@ -64,7 +69,7 @@ pub(super) fn waits(bytes: &[u8]) -> Vec<Wait> {
 }
 
 /// The contact and the first message of the thread that a message is in, and how far down it stands.
-fn thread_of(messages: &HashMap<String, Message>, id: &str) -> ((String, String), usize) {
+fn thread_of(messages: &HashMap<String, Message>, id: &str) -> (Thread, usize) {
     let (mut contact, mut at, mut depth) = (None, id, 0);
     loop {
         let message = &messages[at];
@@ -78,7 +83,7 @@ fn thread_of(messages: &HashMap<String, Message>, id: &str) -> ((String, String)
     }
 }
 
-fn waits_of(messages: &HashMap<String, Message>, mut ids: Vec<(i64, usize, String)>) -> Vec<Wait> {
+fn waits_of(messages: &HashMap<String, Message>, mut ids: Vec<Place>) -> Vec<Wait> {
     ids.sort_unstable();
     let mut waits: Vec<Wait> = Vec::new();
     let mut open = false;
@@ -108,12 +113,12 @@ fn due_us(from_us: i64) -> i64 {
             let opens_us = (day * DAY_S + 9 * 3_600 - paris_s(day)) * SECOND_US;
             let closes_us = (day * DAY_S + 17 * 3_600 - paris_s(day)) * SECOND_US;
             let begins_us = opens_us.max(from_us);
-            let open_us = (closes_us - begins_us).max(0);
+            let room_us = (closes_us - begins_us).max(0);
             // Only what is more than the day has goes on at the next one's opening.
-            if left_us < open_us {
+            if left_us < room_us {
                 return begins_us + left_us;
             }
-            left_us -= open_us;
+            left_us -= room_us;
         }
         day += 1;
     }

@@ -23,8 +23,8 @@ fn build() -> PathBuf {
     if profile.file_name() == Some(OsStr::new("release")) {
         build.arg("--release");
     }
-    let built = build.output().expect("cargo starts");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let done = build.output().expect("cargo starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     profile.join("clew")
 }
 

@@ -7,6 +7,7 @@ import { moment, number, t, tSlug } from '../i18n.js';
 import { state } from '../store.js';
 import { problemText } from '../problems.js';
 import { openDialog, openForm } from './dialog.js';
+import { slaKinds } from './sla-kinds.js';
 import { tell } from './toast.js';
 
 /** @typedef {{doing: (run: () => Promise<any>) => Promise<void>, refresh: () => Promise<void>}} Tools */
@@ -143,6 +144,7 @@ export const kinds = {
     added: (result) => result.token && showOnce(t('admin.tokens'), result.token),
     retireLabel: 'admin.revoke',
   },
+  ...slaKinds,
 };
 
 /** @param {any} team @param {Tools['doing']} doing */

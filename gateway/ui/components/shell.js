@@ -14,6 +14,7 @@ import { openNotices } from './notices.js';
 export const PLACES = [
   { page: 'desk', icon: 'desk', label: 'page.desk', needs: 'read_conversations' },
   { page: 'supervisor', icon: 'people', label: 'page.supervisor', needs: 'act_in_bulk' },
+  { page: 'sla', icon: 'alarm', label: 'page.sla', needs: 'act_in_bulk' },
   { page: 'audit', icon: 'audit', label: 'page.audit', needs: 'read_audit' },
   { page: 'operator', icon: 'pulse', label: 'page.operator', needs: 'operate' },
   { page: 'admin', icon: 'gear', label: 'page.admin', needs: 'administer' },

@@ -69,6 +69,8 @@ pub struct OfTeam {
 #[derive(Serialize, ToSchema)]
 pub struct OfPolicy {
     policy: SlaPolicyId,
+    /// What it is called.
+    name: String,
     #[serde(flatten)]
     standings: Standings,
 }
@@ -90,8 +92,8 @@ pub async fn summary(State(app): State<AppState>, caller: Caller) -> Result<Json
         for (team, _) in caller.workspace.teams.iter().filter(|(_, it)| !it.closed) {
             teams.push(OfTeam { team: *team, standings: of(Scope::Team(*team))? });
         }
-        for (policy, _) in &caller.workspace.sla.policies {
-            policies.push(OfPolicy { policy: *policy, standings: of(Scope::Policy(*policy))? });
+        for (policy, it) in &caller.workspace.sla.policies {
+            policies.push(OfPolicy { policy: *policy, name: it.name.clone(), standings: of(Scope::Policy(*policy))? });
         }
     }
     Ok(Json(Summary { now, counted_max: COUNTED_MAX, queues, channels: of_channels, teams, policies }))
