@@ -1,5 +1,6 @@
 //! The agent's screen: its types by `tsc`, and its flows in a real Chromium over the real `clew serve --demo`. The flows
-//! are in `browser/`. Without Node.js, npm or Chromium they are skipped, with the reason; with `CLEW_TESTS_NO_SKIP=1`
+//! are in `browser/`, one file a subject; `run.mjs` takes them all. `CLEW_TEST_ONLY=words` runs the flows whose names hold
+//! those words; pictures of every screen and of every failure lie in `target/browser-shots/`. Without Node.js, npm or Chromium they are skipped, with the reason; with `CLEW_TESTS_NO_SKIP=1`
 //! they fail instead.
 
 use std::env;
@@ -63,12 +64,19 @@ fn installed() -> Option<PathBuf> {
         }
         fs::write(&stamp, &wanted).expect("the stamp is written");
     }
-    for file in fs::read_dir(sources()).expect("the flows are there").flatten() {
-        if file.path().extension() == Some(OsStr::new("mjs")) {
-            fs::copy(file.path(), place.join(file.file_name())).expect("the flows are copied");
-        }
+    for flow in flows_in(&place) {
+        fs::remove_file(flow).expect("a flow of the last time is removed");
+    }
+    for flow in flows_in(&sources()) {
+        let name = flow.file_name().expect("a file has a name");
+        fs::copy(&flow, place.join(name)).expect("the flows are copied");
     }
     Some(place)
+}
+
+fn flows_in(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).expect("the folder is there").flatten().map(|file| file.path());
+    files.filter(|file| file.extension() == Some(OsStr::new("mjs"))).collect()
 }
 
 fn skip(why: &str) {

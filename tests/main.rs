@@ -1,6 +1,7 @@
 //! Clew as a whole: the real router over the real store in memory. `routes/` mirrors the addresses of the API.
 
 mod audit;
+mod browser;
 mod dependencies;
 mod import;
 mod openapi;

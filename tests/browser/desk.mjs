@@ -1,7 +1,7 @@
 // One agent at the desk, in both languages: every line of the guide at least once.
 
 import assert from 'node:assert/strict';
-import { Desk, test } from './harness.mjs';
+import { Desk, PASSWORD, test } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 const PUBLIC = '@NimbusDemo';
@@ -29,7 +29,7 @@ for (const [language, words] of Object.entries(WORDS)) {
     await desk.page.locator('input[name=password]').fill('not the password');
     await desk.page.locator('button[type=submit]').click();
     await desk.page.getByRole('alert').filter({ hasText: words.wrong }).waitFor();
-    await desk.signIn(login);
+    await desk.signIn(login, PASSWORD);
     await desk.page.locator('.row').first().waitFor();
     assert.equal(await desk.page.evaluate(() => document.documentElement.lang), language);
     await desk.close();
