@@ -1,7 +1,7 @@
 //! The agent's screen: its types by `tsc`, and its flows in a real Chromium over the real `clew serve --demo`. The flows
-//! are in `browser/`, one file a subject; `run.mjs` takes them all. `CLEW_TEST_ONLY=words` runs the flows whose names hold
-//! those words; pictures of every screen and of every failure lie in `target/browser-shots/`. Without Node.js, npm or Chromium they are skipped, with the reason; with `CLEW_TESTS_NO_SKIP=1`
-//! they fail instead.
+//! lie in `browser/`, one file a subject; `run.mjs` takes them all. `CLEW_TEST_ONLY=words` runs those whose names hold
+//! the words; pictures of every screen and of every failure lie in `target/browser-shots/`. Without Node.js, npm or
+//! Chromium they are skipped, with the reason; with `CLEW_TESTS_NO_SKIP=1` they fail instead.
 
 use std::env;
 use std::ffi::OsStr;
@@ -56,7 +56,9 @@ fn installed() -> Option<PathBuf> {
         fs::create_dir_all(&place).expect("a directory for packages");
         fs::write(place.join("package.json"), &wanted).expect("package.json is written");
         let mut install = Command::new("npm");
-        install.args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&place);
+        install
+            .args(["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&place);
         let done = run(&mut install);
         if !done.status.success() {
             skip(&format!("the packages could not be installed: {}", text(&done)));
