@@ -1,6 +1,10 @@
 //! What can be configured, and where from: a flag, else a `CLEW_*` variable, else the TOML file, else the
 //! default. Every setting stands here once, with its help; nothing else reads the environment.
 
+mod regions;
+
+pub use regions::{Region, Regions};
+
 use clap::Args;
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -90,6 +94,10 @@ settings! {
     "CLEW_BODY_BYTES_MAX" "BYTES" body_bytes_max: usize = 256 * 1024;
     /// Bytes of an uploaded or received file [default: 26214400]
     "CLEW_UPLOAD_BYTES_MAX" "BYTES" upload_bytes_max: usize = 25 * 1024 * 1024;
+    /// Platforms that agents choose between when they sign in, as in
+    /// `United States=https://desk.example.org, Europe=https://desk-eu.example.org`; this one is known by its public
+    /// address [default: none]
+    "CLEW_REGIONS" "NAME=URL,..." regions: Regions = Regions::default();
     /// Seconds that open requests have to end when the server is told to stop [default: 10]
     "CLEW_SHUTDOWN_GRACE_S" "SECONDS" shutdown_grace_s: u16 = 10;
 }
@@ -126,6 +134,9 @@ pub enum ConfigError {
     /// The public address is not one.
     #[error("'{0}' is not an address that browsers can reach: give scheme and host, as in https://desk.example.org")]
     PublicUrl(String),
+    /// Platforms to choose between, but none of them is this one.
+    #[error("none of the regions is this server: give its own address as the public URL, and among the regions")]
+    NotARegion,
 }
 
 impl Config {
@@ -141,11 +152,12 @@ impl Config {
             }
         };
         let config = options.complete(file, place.data.clone());
-        if let Some(url) = &config.public_url {
-            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
-            if host.is_empty() || host.contains('/') {
-                return Err(ConfigError::PublicUrl(url.clone()));
-            }
+        if let Some(url) = config.public_url.as_ref().filter(|url| !is_web_address(url)) {
+            return Err(ConfigError::PublicUrl(url.clone()));
+        }
+        let regions = config.regions.as_slice();
+        if !regions.is_empty() && !regions.iter().any(|region| config.public_url.as_ref() == Some(&region.url)) {
+            return Err(ConfigError::NotARegion);
         }
         Ok(config)
     }
@@ -154,6 +166,12 @@ impl Config {
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s.into())
     }
+}
+
+/// Whether it is a scheme of the web and a host, perhaps with a port, and no more.
+fn is_web_address(url: &str) -> bool {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+    !host.is_empty() && !host.contains('/')
 }
 
 impl Default for Config {
@@ -206,6 +224,16 @@ mod tests {
         assert!(matches!(resolve(&["--public-url", "desk.example.org"]), Err(ConfigError::PublicUrl(_))));
         let config = resolve(&["--public-url", "https://desk.example.org/"]).expect("valid");
         assert_eq!(config.public_url.as_deref(), Some("https://desk.example.org"));
+    }
+
+    #[test]
+    fn regions_have_this_server_among_them() {
+        let regions = "US=https://us.example.org, EU=https://eu.example.org";
+        let line = ["--regions", regions, "--public-url", "https://asia.example.org"];
+        assert!(matches!(resolve(&line), Err(ConfigError::NotARegion)));
+        assert!(matches!(resolve(&line[..2]), Err(ConfigError::NotARegion)));
+        let config = resolve(&["--regions", regions, "--public-url", "https://eu.example.org/"]).expect("valid");
+        assert_eq!(config.regions.as_slice().len(), 2);
     }
 
     #[test]

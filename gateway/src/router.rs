@@ -6,7 +6,7 @@ use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
     admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health,
-    inbound, me, metrics, notifications, outbox, problems, queues, saved_replies, sessions, sla, teams,
+    inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies, sessions, sla, teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -43,6 +43,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(regions::list))
         .routes(routes!(sessions::sign_in))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(me::me))

@@ -19,6 +19,7 @@ pub mod notifications;
 pub mod outbox;
 pub mod problems;
 pub mod queues;
+pub mod regions;
 pub mod saved_replies;
 pub mod sessions;
 pub mod sla;

@@ -10,6 +10,8 @@ const at = (id) => `/v1/conversations/${id}`;
 const contactAt = (id) => `/v1/contacts/${id}`;
 
 export const session = {
+  /** The platforms to choose between. @returns {Promise<{items: {name: string, url: string, here: boolean}[]}>} */
+  regions: () => read('/v1/regions'),
   /** @param {string} login @param {string} password @returns {Promise<import('./types.js').Me>} */
   signIn: (login, password) => command('POST', '/v1/sessions', { login, password }),
   signOut: () => command('DELETE', '/v1/sessions/current'),

@@ -98,7 +98,9 @@ function onAgent(change) {
 /** @param {{conversation: string, agents: {id: string, name: string, typing?: boolean}[]}} presence */
 function onPresence({ conversation, agents }) {
   if (!conversation) return;
-  state.presence.set(conversation, (agents ?? []).map((a) => ({ ...a, typing: a.typing === true })));
+  const here = (agents ?? []).map((a) => ({ ...a, typing: a.typing === true }));
+  if (here.length) state.presence.set(conversation, here);
+  else state.presence.delete(conversation);
   emit('presence');
 }
 

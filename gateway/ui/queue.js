@@ -21,6 +21,8 @@ export const list = {
 
 /** @type {AbortController|null} */
 let reading = null;
+/** What events told while a read was on its way: its answer may be from before them. @type {Map<string, Row|null>} */
+const meanwhile = new Map();
 
 /** The filters in force. @returns {Filters} */
 export const currentFilters = () => list.filters;
@@ -59,7 +61,14 @@ async function readFirst() {
     if (mine.signal.aborted) return;
     list.error = error;
   }
+  ended();
+}
+
+function ended() {
   list.loading = false;
+  const changes = [...meanwhile];
+  meanwhile.clear();
+  for (const [id, row] of changes) patchRow(id, row);
   emit('list');
 }
 
@@ -80,8 +89,7 @@ export async function readMore() {
     list.error = error;
     list.next = null;
   }
-  list.loading = false;
-  emit('list');
+  ended();
 }
 
 /**
@@ -89,6 +97,8 @@ export async function readMore() {
  * @param {string} id @param {Row|null} row
  */
 export function patchRow(id, row) {
+  if (list.loading) meanwhile.set(id, row);
+  if (list.loading && !list.rows.length) return;
   const index = list.rows.findIndex((r) => r.id === id);
   if (index >= 0 && row && list.rows[index].version > row.version) return;
   if (row && list.filters.text && belongs({ ...row })) return reloadList();

@@ -13,7 +13,7 @@ use crate::state::AppState;
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
      font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'",
+     require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
 /// Sets them; an answer that brings its own cache policy keeps it.

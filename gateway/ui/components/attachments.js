@@ -1,4 +1,5 @@
-// The files that go with a reply: chosen, pasted or dropped, uploaded at once, each with its progress.
+// The files that go with a reply: chosen, pasted or dropped, uploaded at once, each with its progress. They stay with
+// their conversation while another one is open.
 
 import { conversation } from '../endpoints.js';
 import { fill, h } from '../dom.js';
@@ -17,6 +18,7 @@ const SIZE_BYTES_MAX = 20e6;
 export function attachments(open, changed) {
   /** @type {Pending[]} */
   let items = [];
+  const here = () => items.filter((i) => i.to === open());
   const element = h('ul', { class: 'uploads', hidden: true, 'aria-label': t('attachment.list') });
   const input = h('input', { type: 'file', multiple: true, hidden: true, tabIndex: -1, 'aria-label': t('attachment.add'), onChange: () => (add(input.files), (input.value = '')) });
 
@@ -54,10 +56,11 @@ export function attachments(open, changed) {
   }
 
   function draw() {
-    element.hidden = !items.length;
+    const shown = here();
+    element.hidden = !shown.length;
     fill(
       element,
-      items.map((item) =>
+      shown.map((item) =>
         h(
           'li',
           { class: item.problem ? 'upload failed' : 'upload' },
@@ -81,12 +84,14 @@ export function attachments(open, changed) {
     input,
     add,
     choose: () => input.click(),
+    draw,
     /** Whether all of them are there. */
-    ready: () => items.every((i) => i.id),
-    ids: () => items.flatMap((i) => (i.id ? [i.id] : [])),
-    clear() {
-      for (const item of items) if (!item.id) item.stop.abort();
-      items = [];
+    ready: () => here().every((i) => i.id),
+    ids: () => here().flatMap((i) => (i.id ? [i.id] : [])),
+    /** Forgets those of a conversation. @param {string} to */
+    clear(to) {
+      for (const item of items) if (item.to === to && !item.id) item.stop.abort();
+      items = items.filter((i) => i.to !== to);
       draw();
     },
   };

@@ -3,19 +3,17 @@
 import { conversation } from '../endpoints.js';
 import { fill, h, randomId } from '../dom.js';
 import { icon } from '../icons.js';
-import { number, t, tSlug } from '../i18n.js';
+import { number, t } from '../i18n.js';
 import { draft, keepDraft, sendReply } from '../drafts.js';
 import { problemText } from '../problems.js';
-import { isMe } from '../queue.js';
 import { on } from '../store.js';
-import { act, messageOf, setMode, takeLock, takeOver, thread } from '../thread.js';
-import { assignButton } from './assign.js';
+import { act, takeLock, thread } from '../thread.js';
 import { attachments } from './attachments.js';
-import { actorName, contactName } from './chips.js';
-import { openMenu } from './menu.js';
-import { messageView } from './message.js';
+import { contactName } from './chips.js';
+import { lockedByOther, replyNotice } from './reply-notice.js';
+import { replyTabs } from './reply-tabs.js';
 import { fillPlaces, openSavedReplies } from './saved-replies.js';
-import { presenceText } from './timeline.js';
+import { stateBar } from './state-bar.js';
 import { tell } from './toast.js';
 
 const ROWS_PX_MAX = 260;
@@ -28,10 +26,6 @@ export function replyBox({ signal, contact, moved }) {
   let channel = '';
   let busy = false;
 
-  const above = h('div', { class: 'reply-above' });
-  const notice = h('div', { class: 'reply-notice' });
-  const tabs = h('div', { class: 'reply-tabs' });
-  const reference = h('div', { class: 'reply-mode', hidden: true });
   const counter = h('span', { class: 'counter' });
   const input = h('textarea', {
     class: 'reply-input',
@@ -44,8 +38,11 @@ export function replyBox({ signal, contact, moved }) {
   const files = attachments(() => thread.id, () => drawButtons());
   const tools = h('div', { class: 'reply-tools' });
   const buttons = h('div', { class: 'reply-buttons' });
-  const box = h('div', { class: 'reply-box' }, tabs, reference, input, files.element, files.input, h('div', { class: 'reply-bar' }, tools, h('span', { class: 'spring' }), buttons));
-  const element = h('section', { class: 'reply', 'aria-label': t('reply.label') }, above, notice, box);
+  const above = stateBar({ signal, moved });
+  const notice = replyNotice({ edit: () => (draw(), input.focus()), send: () => (draw(), send()) });
+  const head = replyTabs({ switchTo, choose: (id) => ((channel = id), draw()), counter, focus: () => input.focus() });
+  const box = h('div', { class: 'reply-box' }, head.element, head.reference, input, files.element, files.input, h('div', { class: 'reply-bar' }, tools, h('span', { class: 'spring' }), buttons));
+  const element = h('section', { class: 'reply', 'aria-label': t('reply.label') }, above.element, notice.element, box);
   box.addEventListener('dragover', (e) => kind === 'reply' && (e.preventDefault(), box.classList.add('dropping')));
   box.addEventListener('dragleave', () => box.classList.remove('dropping'));
   box.addEventListener('drop', (e) => {
@@ -56,7 +53,6 @@ export function replyBox({ signal, contact, moved }) {
   });
 
   const data = () => thread.data;
-  const lockedByOther = () => Boolean(data()?.lock && !isMe(data()?.lock));
   const closed = () => data()?.queue === 'resolved';
   const mayReply = () => data()?.may.work !== false && !closed();
   const active = () => data()?.reply_channels.find((c) => c.id === channel) ?? data()?.reply_channels.find((c) => c.active) ?? data()?.reply_channels[0];
@@ -69,13 +65,12 @@ export function replyBox({ signal, contact, moved }) {
       shown = d.id;
       channel = '';
       kind = 'reply';
-      files.clear();
+      files.draw();
       input.value = draft(d.id, kind);
     }
-    drawAbove();
-    drawNotice();
-    drawTabs();
-    drawMode();
+    above.draw();
+    notice.draw();
+    head.draw({ kind, channel: active() });
     drawTools();
     drawButtons();
     box.classList.toggle('writing-note', kind === 'note');
@@ -84,118 +79,6 @@ export function replyBox({ signal, contact, moved }) {
     input.setAttribute('aria-label', kind === 'note' ? t('note.add') : t('reply.label'));
     grow();
     count();
-  }
-
-  let aboveShown = '';
-  function drawAbove() {
-    const d = data();
-    if (!d) return;
-    const who = presenceText();
-    const same = JSON.stringify([d.id, d.assignee, d.queue, d.may, who, d.lock, document.documentElement.lang]);
-    if (same === aboveShown) return;
-    aboveShown = same;
-    fill(
-      above,
-      assignButton(),
-      isMe(d.lock) && h('span', { class: 'muted with-icon', title: t('lock.yours') }, icon('lock')),
-      who && h('span', { class: 'presence muted', role: 'status' }, who),
-      h('span', { class: 'spring' }),
-      closed() ? actionButton('undo', 'state.return', 'E', bringBack) : null,
-      d.queue === 'pending' ? actionButton('undo', 'state.return', '', bringBack) : null,
-      !closed() && d.queue !== 'pending' ? actionButton('pause', 'state.pend', 'P', () => changeState('pend')) : null,
-      !closed() ? resolveButton() : null,
-    );
-  }
-
-  /** @param {string} look @param {import('../i18n.js').Key} key @param {string} keys @param {() => void} run */
-  function actionButton(look, key, keys, run) {
-    return h('button', { type: 'button', class: 'state-button', title: keys ? `${t(key)} (${keys})` : t(key), onClick: run }, icon(look), h('span', null, t(key)));
-  }
-
-  function resolveButton() {
-    return h(
-      'span',
-      { class: 'split' },
-      actionButton('check', 'state.resolve', 'E', () => changeState('resolve')),
-      h(
-        'button',
-        { type: 'button', class: 'state-button', 'aria-haspopup': 'menu', 'aria-label': t('state.resolve-why'), onClick: (/** @type {Event} */ e) => openMenu(/** @type {HTMLElement} */ (e.currentTarget), t('state.resolve-why'), /** @type {const} */ (['answered', 'no_reply_needed', 'spam']).map((reason) => ({ label: tSlug('reason', reason), act: () => changeState('resolve', reason) })), { align: 'end' }) },
-        icon('down'),
-      ),
-    );
-  }
-
-  /** @param {'pend'|'resolve'} what @param {string} [reason] */
-  async function changeState(what, reason = 'answered') {
-    const d = data();
-    if (!d || d.queue === 'resolved') return;
-    const done = await act((id) => (what === 'pend' ? conversation.pend(id, null) : conversation.resolve(id, reason)), t(what === 'pend' ? 'state.pended' : 'state.resolved'));
-    if (done) moved(d.queue);
-  }
-
-  async function bringBack() {
-    const d = data();
-    if (d?.queue !== 'resolved') return void act((id) => conversation.bringBack(id), t('state.returned'));
-    const next = await act((id) => conversation.followUp(id));
-    if (next?.conversation) location.hash = `#/conversation/${next.conversation}`;
-  }
-
-  let noticeShown = '';
-  function drawNotice() {
-    const d = data();
-    if (!d) return;
-    const same = JSON.stringify([d.id, d.lock, thread.unseen.map((m) => m.id), d.blocked, d.may]);
-    if (same === noticeShown) return;
-    noticeShown = same;
-    fill(
-      notice,
-      lockedByOther() && h('div', { class: 'banner warn', role: 'status' }, icon('lock'), h('span', null, t('lock.by', { name: d.lock?.name ?? '' })), h('button', { type: 'button', onClick: takeOver }, t('lock.take-over'))),
-      thread.unseen.length > 0 && unseenPanel(),
-      d.blocked && h('div', { class: 'banner' }, icon('ban'), h('span', null, t('thread.is-blocked'))),
-    );
-  }
-
-  function unseenPanel() {
-    const dismiss = () => {
-      thread.unseen = [];
-      draw();
-      input.focus();
-    };
-    return h(
-      'div',
-      { class: 'unseen', role: 'alert' },
-      h('p', null, icon('warn'), h('strong', null, t('unseen.title', { n: thread.unseen.length }))),
-      h('ol', { class: 'entries' }, thread.unseen.map((m) => messageView(m, { readOnly: true }))),
-      h('p', { class: 'muted' }, t('unseen.kept')),
-      h('div', { class: 'row-actions' }, h('button', { type: 'button', onClick: dismiss }, t('unseen.edit')), h('button', { type: 'button', class: 'primary', onClick: () => (dismiss(), send()) }, t('unseen.send'))),
-    );
-  }
-
-  let tabsShown = '';
-  function drawTabs() {
-    const same = JSON.stringify([kind, active()?.id, data()?.reply_channels, document.documentElement.lang]);
-    if (same === tabsShown) return;
-    tabsShown = same;
-    const tab = (/** @type {'reply'|'note'} */ which, /** @type {string} */ label, /** @type {string} */ look) =>
-      h('button', { type: 'button', role: 'tab', class: 'tab', 'aria-selected': String(kind === which), onClick: () => switchTo(which) }, icon(look), label);
-    const own = active();
-    const choices = data()?.reply_channels ?? [];
-    fill(
-      tabs,
-      h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('reply.label') }, tab('reply', t('reply.tab'), 'reply'), tab('note', t('note.tab'), 'note')),
-      h('span', { class: 'spring' }),
-      counter,
-      own &&
-        kind === 'reply' &&
-        h(
-          'button',
-          { type: 'button', class: 'active-channel', disabled: choices.length < 2, 'aria-haspopup': choices.length < 2 ? null : 'menu', title: t('reply.channel'), onClick: (/** @type {Event} */ e) => openMenu(/** @type {HTMLElement} */ (e.currentTarget), t('reply.channel'), choices.map((c) => ({ label: c.name, chosen: c.id === own.id, act: () => ((channel = c.id), draw()) })), { align: 'end' }) },
-          icon(own.kind),
-          h('span', { class: 'visually-hidden' }, t('reply.channel')),
-          h('bdi', null, own.name),
-          choices.length > 1 && icon('down'),
-        ),
-    );
   }
 
   /** @param {'reply'|'note'} which */
@@ -207,21 +90,6 @@ export function replyBox({ signal, contact, moved }) {
     input.value = draft(d.id, which);
     draw();
     input.focus();
-  }
-
-  function drawMode() {
-    const mode = thread.mode;
-    const to = messageOf(kind === 'note' ? thread.noteOn : mode.message);
-    reference.hidden = !to;
-    if (!to) return;
-    const name = to.sender.kind === 'contact' ? (to.sender.name ?? contactName(data()?.contact)) : actorName(to.sender);
-    const label = kind === 'note' ? t('note.on', { name }) : t(mode.kind === 'quoting' ? 'reply.quoting' : 'reply.to', { name });
-    const drop = () => {
-      if (kind === 'note') thread.noteOn = null;
-      setMode({ kind: 'plain' });
-      input.focus();
-    };
-    fill(reference, icon(kind === 'note' ? 'note' : mode.kind === 'quoting' ? 'quote' : 'reply'), h('span', { class: 'reply-mode-text' }, h('strong', null, label), ' ', h('bdi', { class: 'muted' }, to.text ?? '')), h('button', { type: 'button', class: 'icon-button', 'aria-label': t('reply.no-reference'), onClick: drop }, icon('close')));
   }
 
   let toolsShown = '';
@@ -332,7 +200,7 @@ export function replyBox({ signal, contact, moved }) {
     const outcome = await sendReply(d.id, body);
     busy = false;
     if (outcome === 'conflict') restore(d.id, text, mode);
-    else files.clear();
+    else files.clear(d.id);
     draw();
     if (outcome === 'sent' && then) {
       tell(t(then === 'pend' ? 'state.pended' : 'state.resolved'));
@@ -373,13 +241,12 @@ export function replyBox({ signal, contact, moved }) {
 
   on('thread', draw, signal);
   on('me', draw, signal);
-  on('presence', drawAbove, signal);
   draw();
 
   return {
     element,
-    changeState,
-    bringBack,
+    changeState: above.changeState,
+    bringBack: above.bringBack,
     focus: () => (kind === 'reply' ? input.focus() : switchTo('reply')),
     /** @param {string|null} on */
     note(on) {

@@ -8,7 +8,7 @@ export default {
   'start.failed': 'Clew did not start', 'nav.label': 'Pages', 'toast.region': 'Notices', 'connection.lost': 'Connection lost. What you see may be out of date; drafts are kept and it resumes by itself.',
   'page.desk': 'Desk', 'page.supervisor': 'Team', 'page.audit': 'Audit', 'page.operator': 'Operation', 'page.admin': 'Set-up', 'page.preferences': 'Preferences',
 
-  'sign-in.title': 'Sign in', 'sign-in.intro': 'Good to see you. Your conversations are waiting.', 'sign-in.login': 'Login', 'sign-in.password': 'Password', 'sign-in.button': 'Sign in',
+  'sign-in.title': 'Sign in', 'sign-in.intro': 'Good to see you. Your conversations are waiting.', 'sign-in.region': 'Platform', 'sign-in.login': 'Login', 'sign-in.password': 'Password', 'sign-in.button': 'Sign in',
 
   'queue.label': 'Queues', 'queue.new': 'New', 'queue.pending': 'Pending', 'queue.resolved': 'Resolved',
   'list.label': 'Conversations', 'list.empty': 'Nothing here', 'list.empty.new': 'Every contact has an answer. New messages appear here by themselves.', 'list.empty.pending': 'No conversation waits for a contact or for work of ours.', 'list.empty.resolved': 'No conversation here is done yet.',

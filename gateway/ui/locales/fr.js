@@ -9,7 +9,7 @@ export default {
   'start.failed': 'Clew n’a pas démarré', 'nav.label': 'Pages', 'toast.region': 'Avis', 'connection.lost': 'Connexion perdue. L’affichage peut dater ; les brouillons sont conservés et tout reprend seul.',
   'page.desk': 'Bureau', 'page.supervisor': 'Équipe', 'page.audit': 'Audit', 'page.operator': 'Exploitation', 'page.admin': 'Réglages', 'page.preferences': 'Préférences',
 
-  'sign-in.title': 'Connexion', 'sign-in.intro': 'Heureux de vous revoir. Vos conversations vous attendent.', 'sign-in.login': 'Identifiant', 'sign-in.password': 'Mot de passe', 'sign-in.button': 'Se connecter',
+  'sign-in.title': 'Connexion', 'sign-in.intro': 'Heureux de vous revoir. Vos conversations vous attendent.', 'sign-in.region': 'Plateforme', 'sign-in.login': 'Identifiant', 'sign-in.password': 'Mot de passe', 'sign-in.button': 'Se connecter',
 
   'queue.label': 'Files d’attente', 'queue.new': 'Nouveau', 'queue.pending': 'En attente', 'queue.resolved': 'Résolu',
   'list.label': 'Conversations', 'list.empty': 'Rien ici', 'list.empty.new': 'Chaque contact a sa réponse. Les nouveaux messages arrivent ici d’eux-mêmes.', 'list.empty.pending': 'Aucune conversation n’attend un contact ou un travail de notre part.', 'list.empty.resolved': 'Aucune conversation n’est encore terminée ici.',

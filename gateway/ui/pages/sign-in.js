@@ -10,6 +10,8 @@ import { chooseLanguage } from '../session.js';
 /** @param {(me: import('../types.js').Me) => void} enter */
 export function signInPage(enter) {
   const element = h('main', { class: 'sign-in' });
+  /** @type {{name: string, url: string, here: boolean}[]} */
+  let regions = [];
 
   const draw = () => {
     const error = h('p', { class: 'form-error', role: 'alert', hidden: true });
@@ -40,13 +42,24 @@ export function signInPage(enter) {
         h('div', { class: 'sign-in-brand' }, mark(), h('span', null, 'Clew')),
         h('h1', null, t('sign-in.title')),
         h('p', { class: 'muted' }, t('sign-in.intro')),
-        h('form', { class: 'form', onSubmit: submit }, h('label', { class: 'field' }, h('span', null, t('sign-in.login')), login), h('label', { class: 'field' }, h('span', null, t('sign-in.password')), password), error, button),
+        h('form', { class: 'form', onSubmit: submit }, regions.length > 1 && platform(), h('label', { class: 'field' }, h('span', null, t('sign-in.login')), login), h('label', { class: 'field' }, h('span', null, t('sign-in.password')), password), error, button),
         h('button', { type: 'button', class: 'link', lang: other.code, onClick: async () => (await chooseLanguage(other.code), draw()) }, icon('globe'), other.name),
       ),
     );
     login.focus();
   };
 
-  requestAnimationFrame(draw);
+  /** Each platform is an installation of its own: choosing another goes to its sign-in page. */
+  function platform() {
+    const here = regions.findIndex((r) => r.here);
+    const input = h('select', { name: 'region', onChange: () => regions[Number(input.value)]?.here || location.assign(regions[Number(input.value)].url) }, regions.map((r, index) => h('option', { value: String(index), selected: index === here }, r.name)));
+    return h('label', { class: 'field' }, h('span', null, t('sign-in.region')), input);
+  }
+
+  session
+    .regions()
+    .then(({ items }) => (regions = items))
+    .catch(() => undefined)
+    .finally(draw);
   return element;
 }
