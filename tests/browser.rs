@@ -109,8 +109,8 @@ fn clew() -> PathBuf {
     if profile().file_name() == Some(OsStr::new("release")) {
         build.arg("--release");
     }
-    let built = run(&mut build);
-    assert!(built.status.success(), "{}", text(&built));
+    let outcome = run(&mut build);
+    assert!(outcome.status.success(), "{}", text(&outcome));
     profile().join("clew")
 }
 

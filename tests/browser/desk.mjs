@@ -192,7 +192,7 @@ for (const [language, words] of Object.entries(WORDS)) {
   flow('finds by text, filters, and moves with the keyboard', async ({ server, desk, page }) => {
     const mark = `needle${Date.now()}`;
     await fresh(server, 'Find', mark);
-    await page.locator('.row').first().waitFor();
+    await page.locator('.row').nth(3).waitFor();
     await page.keyboard.press('j');
     await page.locator('.row.open').waitFor();
     const first = await page.locator('.row.open .row-name').innerText();

@@ -77,7 +77,7 @@ export class Server {
   }
 
   /** A contact writes on the channel with that name; the conversation's id. */
-  async incoming(channelName, handle, text, name) {
+  async incoming(channelName, handle, text, name, more = {}) {
     const admin = await this.as('ada');
     this.secrets ??= new Map();
     if (!this.secrets.has(channelName)) {
@@ -89,7 +89,7 @@ export class Server {
     const { id, key } = this.secrets.get(channelName);
     const webhook = randomUUID();
     const at = Math.floor(Date.now() / 1000);
-    const body = JSON.stringify({ type: 'message.received', data: { id: randomUUID(), contact: { handle, name }, text } });
+    const body = JSON.stringify({ type: 'message.received', data: { id: randomUUID(), contact: { handle, name }, text, ...more } });
     const signature = createHmac('sha256', key).update(`${webhook}.${at}.${body}`).digest('base64');
     const answer = await fetch(`${this.url}/v1/inbound/${id}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'webhook-id': webhook, 'webhook-timestamp': String(at), 'webhook-signature': `v1,${signature}` }, body });
     const told = await answer.text();
@@ -141,6 +141,7 @@ export class Desk {
     desk.page.on('request', (request) => {
       if (!request.url().startsWith(server.url) && !/^(data|blob):/.test(request.url())) desk.faults.push(`a request to ${request.url()}`);
     });
+    desk.login = login;
     if (login) await desk.signIn(login);
     return desk;
   }
@@ -164,6 +165,12 @@ export class Desk {
     await this.page.goto(`/#/conversation/${conversation}`);
     await this.page.locator('.conversation-head h1').waitFor();
     await this.page.waitForFunction((id) => location.hash.includes(id) && document.querySelector('.entries .message'), conversation);
+  }
+
+  /** Searches the list for those words and waits for what it finds. */
+  async find(words) {
+    await this.page.goto(`/#/desk/new?text=${encodeURIComponent(words)}`);
+    await this.page.locator('.row').first().waitFor();
   }
 
   /** Chooses from an open menu or list by its text. */
@@ -202,6 +209,17 @@ const tests = [];
 /** Registers a flow. */
 export function test(name, run) {
   tests.push({ name, run });
+}
+
+/** Registers a flow twice: for an agent who works in English, and for one who works in French. */
+export function inBothLanguages(name, run) {
+  for (const [language, login, locale] of [['en', 'noah', 'en-GB'], ['fr', 'camille', 'fr-FR']]) {
+    test(`${language}: ${name}`, async (given) => {
+      const desk = await Desk.open(given.browser, given.server, login, { locale });
+      await run({ ...given, language, desk, page: desk.page });
+      await desk.close();
+    });
+  }
 }
 
 /** Runs all flows, one after the other, over one server. */
