@@ -65,7 +65,7 @@ pub struct Rebuilt {
     pub name: &'static str,
     /// Facts in a second, decoded, folded and saved.
     pub events_per_s: f64,
-    /// Facts in a second, decoded and folded, nothing saved: where it falls short, the difference is sled's.
+    /// Facts in a second, decoded and folded, nothing saved: where it falls short, the difference is the rows'.
     pub fold_events_per_s: f64,
     /// How far the forecast of the time left was off on average, in hundredths of what was left.
     pub forecast_error_percent: f64,
@@ -115,7 +115,7 @@ pub fn run(dir: &Path, events: u64, seed: u64, mut step: impl FnMut(&str)) -> Re
     Ok(Report { events, conversations, decode_events_per_s, rebuild, pages })
 }
 
-/// What one projection's sled may use as a cache, as in the server.
+/// What one projection's rows may use as a cache, as in the server.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 #[allow(clippy::cast_precision_loss)]

@@ -1,21 +1,20 @@
-//! Where the rows of a projection lie on disk: `<dir>/<name>/<generation>/`, one sled database each, and the file
+//! Where the rows of a projection lie on disk: `<dir>/<name>/<generation>/`, one set of rows each, and the file
 //! `served` that names the one in use. Whatever is here can be thrown away and rebuilt from the log.
 
 use crate::projection::Spec;
 use crate::table::{Table, TableError};
 use std::fs;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SERVED: &str = "served";
 
-/// Sled lets go of its file a little after the last handle is gone: so long it is asked again.
+/// Rows are let go of a little after the last handle is gone: so long they are asked for again.
 const RELEASED_WITHIN: Duration = Duration::from_secs(5);
 
-/// How soon it is asked again.
+/// How soon they are asked for again.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// One set of rows: of which version, and the how-manieth.
@@ -101,32 +100,27 @@ impl Home {
         Ok(earlier.pop())
     }
 
-    /// Deletes the rows of a generation that is not open.
+    /// Deletes the rows of a generation that is not open, or just being closed.
     pub(crate) fn drop(&self, generation: Generation) -> io::Result<()> {
+        // Opened once more, so that nobody who lets go of them writes there any longer.
+        match self.open(generation) {
+            Err(error) if error.0.contains("acquire lock") => return Err(io::Error::other(error)),
+            opened => drop(opened),
+        }
         fs::remove_dir_all(self.path(generation))
     }
 
     /// Opens the rows of a generation, empty ones if there are none.
     pub(crate) fn open(&self, generation: Generation) -> Result<Table, TableError> {
-        let config = sled::Config::default()
-            .path(self.path(generation))
-            .cache_capacity(self.cache_bytes)
-            .flush_every_ms(Some(1_000));
         let asked_until = Instant::now() + RELEASED_WITHIN;
-        let database = loop {
-            // A damaged sled may panic instead of telling; that must not take the process with it.
-            let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-            match opened.map_err(|_| TableError("sled panicked while opening".into()))? {
-                Err(error) if error.to_string().contains("acquire lock") && Instant::now() < asked_until => {
+        loop {
+            match Table::open(&self.path(generation), self.cache_bytes) {
+                Err(error) if error.0.contains("acquire lock") && Instant::now() < asked_until => {
                     thread::sleep(ASKED_AGAIN_AFTER);
                 }
-                opened => break opened?,
+                opened => return opened,
             }
-        };
-        let tree = database.open_tree("rows")?;
-        let table = Table::Sled(tree);
-        table.checkpoint()?;
-        Ok(table)
+        }
     }
 
     /// Opens what is served. What will not open is set aside, for somebody to look at, and an empty one begun.

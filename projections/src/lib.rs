@@ -15,6 +15,7 @@ pub mod histories;
 mod key;
 pub mod notifications;
 pub mod outbox;
+mod packed;
 pub mod page;
 pub mod projection;
 pub mod queues;

@@ -64,7 +64,7 @@ projections! {
 /// How projections are run.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Bytes that all of sled's caches together may use.
+    /// Bytes that the caches of all rows together may use.
     pub cache_bytes: u64,
     /// Notices kept for clients of the feed that come back.
     pub feed_notices_max: usize,

@@ -99,6 +99,7 @@ impl Runner {
         loop {
             match self.follow() {
                 End::Stopped => {
+                    self.flush();
                     self.shared.set_state(State::Stopped);
                     return;
                 }
@@ -112,6 +113,13 @@ impl Runner {
                     self.shared.set_state(State::Running);
                 }
             }
+        }
+    }
+
+    /// Writes down what is in memory, so that the next start has nothing to fold again.
+    fn flush(&self) {
+        if let Err(error) = self.shared.read_live(|live| live.table.clone()).flush() {
+            tracing::error!(projection = self.shared.spec.name, %error, "what is not written down is folded again");
         }
     }
 

@@ -1,11 +1,12 @@
-//! Where a projection's rows lie: a sled tree, or memory for what was folded to look at once. Knows bytes only.
+//! Where a projection's rows lie: packed on disk, or in memory for what was folded to look at once. Knows bytes only.
 
 use crate::key;
+use crate::packed::{Packed, Walk};
 use clew_eventstore::cursor::Cursor;
 use sled::IVec;
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The key of the checkpoint; no row's table is 0.
@@ -17,22 +18,20 @@ pub type Change = (Vec<u8>, Option<Vec<u8>>);
 /// Ordered rows by key bytes, and the checkpoint that was saved with them.
 #[derive(Clone, Debug)]
 pub enum Table {
-    /// On disk; what is saved survives a crash, in whole batches.
-    Sled(sled::Tree),
+    /// On disk; what a crash leaves is whole batches, and the checkpoint that belongs to them.
+    Packed(Stored),
     /// In memory.
     Memory(Arc<RwLock<BTreeMap<Vec<u8>, IVec>>>),
 }
+
+/// Rows on disk.
+#[derive(Clone, Debug)]
+pub struct Stored(Arc<Packed>);
 
 /// Why a table could not be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rows can't be read or written: {0}")]
 pub struct TableError(pub String);
-
-impl From<sled::Error> for TableError {
-    fn from(error: sled::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// A key and its value.
 pub type Entry = Result<(IVec, IVec), TableError>;
@@ -43,32 +42,44 @@ impl Table {
         Self::Memory(Arc::default())
     }
 
-    /// The value of a key.
+    /// Opens the rows in `dir`, none if there are none.
+    pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, TableError> {
+        Packed::open(dir, cache_bytes).map(|rows| Self::Packed(Stored(Arc::new(rows))))
+    }
+
+    /// Writes down what is only in memory yet, and answers when it is on disk.
+    pub fn flush(&self) -> Result<(), TableError> {
+        match self {
+            Self::Packed(Stored(rows)) => rows.flush(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Keeps the rows of this moment in the directory `to` too, where [`Table::open`] finds them; what did not change
+    /// since is shared with what is kept. Returns up to where they hold. Rows in memory keep nothing.
+    #[allow(dead_code)]
+    pub(crate) fn keep_as(&self, to: &Path) -> Result<Option<Cursor>, TableError> {
+        match self {
+            Self::Packed(Stored(rows)) => rows.keep_as(to),
+            Self::Memory(_) => Ok(None),
+        }
+    }
+
+    /// The value of a key. An index entry, which has no value, is found by walking only.
     pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, TableError> {
         match self {
-            Self::Sled(tree) => Ok(tree.get(key)?),
+            Self::Packed(Stored(rows)) => rows.get(key),
             Self::Memory(rows) => Ok(rows.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()),
         }
     }
 
-    /// Writes the changes and the checkpoint, all of them or none.
+    /// Takes in the changes and the checkpoint, all of them or none. A crash may take the last ones back, together
+    /// with the checkpoints that belong to them.
     pub fn save(&self, changes: Vec<Change>, checkpoint: &Cursor) -> Result<(), TableError> {
-        let checkpoint = rmp_serde::to_vec(checkpoint).map_err(|error| TableError(error.to_string()))?;
         match self {
-            Self::Sled(tree) => {
-                let mut batch = sled::Batch::default();
-                for (key, value) in changes {
-                    match value {
-                        Some(value) => batch.insert(key, value),
-                        None => batch.remove(key),
-                    }
-                }
-                batch.insert(CHECKPOINT, checkpoint);
-                // A damaged sled may panic instead of telling.
-                let applied = catch_unwind(AssertUnwindSafe(|| tree.apply_batch(batch)));
-                Ok(applied.map_err(|_| TableError("sled panicked while writing".into()))??)
-            }
+            Self::Packed(Stored(rows)) => rows.save(changes, checkpoint),
             Self::Memory(rows) => {
+                let checkpoint = rmp_serde::to_vec(checkpoint).map_err(|error| TableError(error.to_string()))?;
                 let mut rows = rows.write().unwrap_or_else(PoisonError::into_inner);
                 for (key, value) in changes {
                     match value {
@@ -84,6 +95,9 @@ impl Table {
 
     /// The checkpoint saved last; none in an empty table.
     pub fn checkpoint(&self) -> Result<Option<Cursor>, TableError> {
+        if let Self::Packed(Stored(rows)) = self {
+            return Ok(rows.checkpoint());
+        }
         let Some(bytes) = self.get(CHECKPOINT)? else { return Ok(None) };
         rmp_serde::from_slice(&bytes).map(Some).map_err(|_| TableError("the checkpoint is damaged".into()))
     }
@@ -95,9 +109,8 @@ impl Table {
             return Range::Empty;
         }
         match self {
-            Self::Sled(tree) => {
-                let iter = tree.range::<Vec<u8>, _>((Bound::Included(from.to_vec()), end()));
-                Range::Sled { iter: Box::new(iter), backwards }
+            Self::Packed(Stored(rows)) => {
+                Range::Packed(Box::new(rows.walk((Bound::Included(from.to_vec()), end()), backwards)))
             }
             Self::Memory(rows) => {
                 let bounds = (Bound::Included(from.to_vec()), end());
@@ -121,13 +134,8 @@ impl Table {
 pub enum Range {
     /// None.
     Empty,
-    /// Of a sled tree.
-    Sled {
-        /// The tree's own iterator.
-        iter: Box<sled::Iter>,
-        /// From the last on.
-        backwards: bool,
-    },
+    /// On disk.
+    Packed(Box<Walk>),
     /// Of memory.
     Memory {
         /// All rows.
@@ -145,10 +153,7 @@ impl Iterator for Range {
     fn next(&mut self) -> Option<Entry> {
         match self {
             Self::Empty => None,
-            Self::Sled { iter, backwards } => {
-                let next = if *backwards { iter.next_back() } else { iter.next() };
-                next.map(|entry| entry.map_err(TableError::from))
-            }
+            Self::Packed(walk) => walk.next(),
             Self::Memory { rows, bounds, backwards } => {
                 let (key, value) = {
                     let rows = rows.read().unwrap_or_else(PoisonError::into_inner);

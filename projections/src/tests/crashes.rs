@@ -8,6 +8,7 @@ use crate::projection::Spec;
 use crate::registry::ALL;
 use crate::table::Table;
 use clew_domain::fact::Fact;
+use clew_eventstore::cursor::Cursor;
 use proptest::prelude::*;
 
 /// Folds in batches of these sizes, over and over; before every save that `dies` names the process dies and goes on
@@ -58,7 +59,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3))]
 
     #[test]
-    fn a_sled_that_is_closed_and_opened_again_goes_on_where_it_was(
+    fn rows_that_are_closed_and_opened_again_go_on_where_they_were(
         seed in any::<u64>(),
         dies in prop::collection::vec(any::<bool>(), 4..8),
     ) {
@@ -74,13 +75,14 @@ proptest! {
 }
 
 #[test]
-fn a_sled_that_will_not_open_is_set_aside() {
+fn rows_that_will_not_open_are_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let spec = ALL[0];
     let home = Home::of(spec, dir.path(), 1 << 20).unwrap();
     let (generation, table) = home.open_served(spec).unwrap();
+    table.save(vec![(vec![1], Some(vec![2]))], &Cursor::start(1)).unwrap();
     drop(table);
-    let file = home.path(generation).join("db");
+    let file = home.path(generation).join("manifest");
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
     let (_, table) = home.open_served(spec).unwrap();
