@@ -2,6 +2,7 @@
 //! are the stores; nothing here knows HTTP or what a queue is.
 
 pub mod backends;
+pub mod backup;
 pub mod codec;
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;

@@ -1,6 +1,8 @@
 //! The command line: which commands there are, and what their exit codes mean. Each command is a file in `cli/`.
 
 mod audit;
+mod backup;
+mod doctor;
 mod export;
 mod failure;
 mod import;
@@ -57,6 +59,12 @@ enum Command {
     Sla(sla::Sla),
     /// Show, rotate, export and import the keys, while no server runs
     Keys(keys::Keys),
+    /// Copy the data directory to a backup, also while a server runs; what has not changed is not copied again
+    Backup(backup::Backup),
+    /// Make a data directory from a backup
+    Restore(backup::Restore),
+    /// Examine every byte of the data directory, while no server runs
+    Doctor(doctor::Doctor),
     /// Show what masks have still to reach, while no server runs
     Mask(mask::Mask),
 }
@@ -73,6 +81,9 @@ impl Command {
             Self::Audit(command) => command.run().await,
             Self::Sla(command) => command.run().await,
             Self::Keys(command) => command.run().await,
+            Self::Backup(command) => command.run().await,
+            Self::Restore(command) => command.run().await,
+            Self::Doctor(command) => command.run().await,
             Self::Mask(command) => command.run().await,
         }
     }

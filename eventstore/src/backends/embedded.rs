@@ -14,11 +14,13 @@ mod read;
 mod recover;
 mod seal;
 mod sealed;
+mod snapshot;
 mod verify;
 mod writer;
 
 pub use disk::{Disk, Machine};
 pub use layout::FORMAT;
+pub use snapshot::{Part, Snapshot, Stamp, snapshot};
 pub use verify::{Verified, verify};
 
 use crate::backends::memory;

@@ -22,6 +22,12 @@ impl Progress {
         self.bar.set_position(done);
     }
 
+    /// So many steps are done, of so many as there are known to be.
+    pub(super) fn at_of(&self, done: u64, of: u64) {
+        self.bar.set_length(of);
+        self.bar.set_position(done);
+    }
+
     /// Something that the person should know, while it goes on.
     pub(super) fn warn(&self, what: &str) {
         self.bar.suspend(|| eprintln!("clew: {what}"));

@@ -315,7 +315,7 @@ impl Scan {
 }
 
 /// The first sound frame behind `at` that begins a group.
-fn frame_behind(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn frame_behind(bytes: &[u8], at: usize) -> Option<usize> {
     let longest = limits::FACT_BYTES_MAX + frame::HEAD_BYTES;
     (at + 1..bytes.len().saturating_sub(frame::HEAD_BYTES)).find(|at| {
         let bytes = &bytes[*at..];

@@ -1,0 +1,165 @@
+//! `clew doctor`: reads every byte of a data directory while no server runs, and says what is wrong and where. It
+//! repairs only what can be made anew from the log; facts and contents it never changes.
+
+use super::progress::Progress;
+use super::{Exit, Failure};
+use crate::config::{Config, Options, Place};
+use clap::Args;
+use clew_domain::content::{Commitment, ContentId};
+use clew_domain::fact::Fact;
+use clew_eventstore::backends::embedded;
+use clew_eventstore::erasure::{self, Finding};
+use clew_eventstore::proofs::{Against, VerifierKey, directory};
+use clew_eventstore::store::StoreError;
+use clew_eventstore::vault::Vault;
+use std::path::{Path, PathBuf};
+
+/// Findings that are printed of each kind; more are only counted.
+const SHOWN_MAX: usize = 100;
+
+/// The arguments of `clew doctor`.
+#[derive(Args)]
+pub(super) struct Doctor {
+    /// Make anew what is derived and damaged; facts and contents are never changed
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Doctor {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let data = Config::resolve(&self.place, Options::default())?.data;
+        if !data.join("facts").is_dir() {
+            return Err(Failure::new(Exit::NotFound, format!("{} holds no log", data.display())));
+        }
+        let _lock = lock(&data)?;
+        let sound = examine(&data, self.repair).await?;
+        if sound { Ok(()) } else { Err(Failure::new(Exit::Failed, "damage was found; see above")) }
+    }
+}
+
+/// Keeps a server from starting meanwhile.
+fn lock(data: &Path) -> Result<std::fs::File, Failure> {
+    let lock = std::fs::File::create(data.join("clew.lock"))?;
+    lock.try_lock().map_err(|_| {
+        let why = format!("the data directory {} is in use by another clew; stop it first", data.display());
+        Failure::new(Exit::InUse, why)
+    })?;
+    Ok(lock)
+}
+
+/// Examines all of it and prints what it finds. Answers whether it is sound.
+pub(super) async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
+    let log = log(data.to_path_buf(), repair).await?;
+    let (store, _) = embedded::Store::open(data, embedded::Options::default()).map_err(unreadable)?;
+    let contents = contents(data, &store).await?;
+    let proofs = proofs(data, &store).await?;
+    println!("{}", if log && contents && proofs { "All is sound." } else { "It is not sound." });
+    Ok(log && contents && proofs)
+}
+
+/// The log by itself: checksums, positions, versions, indexes, commitments.
+async fn log(data: PathBuf, repair: bool) -> Result<bool, Failure> {
+    let verified = tokio::task::spawn_blocking(move || {
+        let bar = Progress::new(true, 0, "facts");
+        let verified = embedded::verify(&data, repair, commitments, |done, of| bar.at_of(done, of));
+        bar.finish();
+        verified
+    });
+    let broken_off = |error| Failure::new(Exit::Failed, format!("it broke off: {error}"));
+    let verified = verified.await.map_err(broken_off)?.map_err(unreadable)?;
+    println!(
+        "Log: {} facts of {} streams, {} contents as their facts commit to them, {} erased.",
+        verified.facts,
+        verified.streams,
+        verified.contents - verified.erased,
+        verified.erased
+    );
+    list("made anew", &verified.rebuilt);
+    list("DAMAGE", &verified.damage);
+    Ok(verified.damage.is_empty())
+}
+
+/// What a fact says of the contents that it brings in.
+fn commitments(fact: &Fact) -> Vec<(ContentId, Commitment)> {
+    fact.event.brings_in().contents.iter().map(|content| (content.id, content.commitment)).collect()
+}
+
+/// The log against the keys: what is not masked opens, what is masked does not.
+async fn contents(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
+    let vault = match Vault::open(&data.join("keys")) {
+        Ok(vault) => vault,
+        Err(error) => {
+            println!("Keys: {error}. Facts, trail and proofs can be read without them; contents can't.");
+            return Ok(false);
+        }
+    };
+    let report = erasure::verify(store, &vault).await;
+    let report = report.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    println!("Keys: {} contents open, {} are erased as the log says.", report.readable, report.erased);
+    let findings: Vec<String> = report.findings.iter().map(described).collect();
+    list("DAMAGE", &findings);
+    Ok(report.findings_total == 0)
+}
+
+fn described(finding: &Finding) -> String {
+    match finding {
+        Finding::StillReadable { content, of } => {
+            format!("content {content} of fact {of} is erased by the log, and its key can still be derived")
+        }
+        Finding::CiphertextRemains { content, of } => {
+            format!("content {content} of fact {of} is erased, and its ciphertext is still there")
+        }
+        Finding::Unreadable { content, of, why } => {
+            format!("content {content} of fact {of} can't be read, and nothing in the log says that it was erased: {why}")
+        }
+        Finding::PuncturedContents(numbers) => format!(
+            "the keys of contents {} to {} are gone, and nothing in the log says that they were erased",
+            numbers.start,
+            numbers.end.saturating_sub(1)
+        ),
+        Finding::NotForgotten(contact) => {
+            format!("contact number {} is forgotten by the log, and their key can still be derived", contact.0)
+        }
+        Finding::PuncturedContact(contact) => {
+            format!("the key of contact number {} is gone, and nothing in the log says that they were forgotten", contact.0)
+        }
+    }
+}
+
+/// The log against what is signed of it.
+async fn proofs(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
+    let proofs = data.join("proofs");
+    let Ok(key) = std::fs::read_to_string(proofs.join("public-key")) else {
+        println!("Proofs: nothing is signed yet.");
+        return Ok(true);
+    };
+    let key: VerifierKey = key.trim().parse().map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: {error}", proofs.join("public-key").display()))
+    })?;
+    let bar = Progress::new(true, 0, "hashes and facts");
+    let against = Against { key: &key, since: None, witnesses: &[] };
+    let mut show = |progress: clew_eventstore::proofs::examine::Progress| bar.at_of(progress.done, progress.total);
+    let verdict = directory::verify(&proofs, store, 0, against, &mut show).await;
+    bar.finish();
+    let verdict = verdict.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    print!("{verdict}");
+    Ok(verdict.is_sound())
+}
+
+fn list(what: &str, lines: &[String]) {
+    for line in lines.iter().take(SHOWN_MAX) {
+        println!("  {what}: {line}");
+    }
+    if lines.len() > SHOWN_MAX {
+        println!("  and {} more", lines.len() - SHOWN_MAX);
+    }
+}
+
+// `map_err` hands the error over by value.
+#[allow(clippy::needless_pass_by_value)]
+fn unreadable(error: StoreError) -> Failure {
+    let exit = if error.to_string().contains("open in another process") { Exit::InUse } else { Exit::Failed };
+    Failure::new(exit, error.to_string())
+}
