@@ -10,3 +10,4 @@ mod routes;
 mod routing;
 mod sla;
 mod support;
+mod upkeep;

@@ -142,8 +142,7 @@ pub fn make(
         progress(entries.len(), total);
     }
     sync_dir(&files)?;
-    let manifest =
-        Manifest { format: FORMAT, made_at_micros: made_at.micros(), facts: snapshot.last, files: entries };
+    let manifest = Manifest { format: FORMAT, made_at_micros: made_at.micros(), facts: snapshot.last, files: entries };
     let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
     replace(&into.join(MANIFEST), &text)?;
     sync_dir(into)?;

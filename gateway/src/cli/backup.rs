@@ -115,7 +115,8 @@ fn copy_keys(from: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::new(Exit::Failed, format!("can't copy {} to {}: {error}", from.display(), to.display()));
+    let failed =
+        |error| Failure::new(Exit::Failed, format!("can't copy {} to {}: {error}", from.display(), to.display()));
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -112,7 +112,9 @@ fn described(finding: &Finding) -> String {
             format!("content {content} of fact {of} is erased, and its ciphertext is still there")
         }
         Finding::Unreadable { content, of, why } => {
-            format!("content {content} of fact {of} can't be read, and nothing in the log says that it was erased: {why}")
+            format!(
+                "content {content} of fact {of} can't be read, and nothing in the log says that it was erased: {why}"
+            )
         }
         Finding::PuncturedContents(numbers) => format!(
             "the keys of contents {} to {} are gone, and nothing in the log says that they were erased",
@@ -123,7 +125,10 @@ fn described(finding: &Finding) -> String {
             format!("contact number {} is forgotten by the log, and their key can still be derived", contact.0)
         }
         Finding::PuncturedContact(contact) => {
-            format!("the key of contact number {} is gone, and nothing in the log says that they were forgotten", contact.0)
+            format!(
+                "the key of contact number {} is gone, and nothing in the log says that they were forgotten",
+                contact.0
+            )
         }
     }
 }
@@ -135,9 +140,10 @@ async fn proofs(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
         println!("Proofs: nothing is signed yet.");
         return Ok(true);
     };
-    let key: VerifierKey = key.trim().parse().map_err(|error| {
-        Failure::new(Exit::Failed, format!("{}: {error}", proofs.join("public-key").display()))
-    })?;
+    let key: VerifierKey = key
+        .trim()
+        .parse()
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", proofs.join("public-key").display())))?;
     let bar = Progress::new(true, 0, "hashes and facts");
     let against = Against { key: &key, since: None, witnesses: &[] };
     let mut show = |progress: clew_eventstore::proofs::examine::Progress| bar.at_of(progress.done, progress.total);

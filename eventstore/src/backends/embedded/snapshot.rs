@@ -84,12 +84,11 @@ fn attempt(dir: &Path) -> Result<Option<Snapshot>, StoreError> {
         (last, mark) = (segment.footer.last, segment.footer.mark);
         parts.push(Part::whole(dir, FileKind::SealedFacts, *number)?);
     }
-    let mut expected = sealed.last().map_or(1, |last| last + 1);
-    for number in raw.into_iter().filter(|number| Some(number) > sealed.last()) {
+    let unsealed = raw.into_iter().filter(|number| Some(number) > sealed.last());
+    for (number, expected) in unsealed.zip(sealed.last().map_or(1, |last| last + 1)..) {
         if number != expected {
             return Ok(None);
         }
-        expected += 1;
         let Some(open) = Open::read(dir, number)? else { return Ok(None) };
         last = open.last.unwrap_or(last);
         mark = open.mark.unwrap_or(mark);
