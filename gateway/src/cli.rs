@@ -1,6 +1,7 @@
 //! The command line: which commands there are, and what their exit codes mean. Each command is a file in `cli/`.
 
 mod audit;
+mod bench;
 mod export;
 mod failure;
 mod import;
@@ -59,6 +60,8 @@ enum Command {
     Keys(keys::Keys),
     /// Show what masks have still to reach, while no server runs
     Mask(mask::Mask),
+    /// Measure this machine, with data of its own
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -74,6 +77,7 @@ impl Command {
             Self::Sla(command) => command.run().await,
             Self::Keys(command) => command.run().await,
             Self::Mask(command) => command.run().await,
+            Self::Bench(command) => command.run().await,
         }
     }
 }
