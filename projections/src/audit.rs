@@ -1,6 +1,7 @@
 //! Who did what, when, and because of what: one entry for each fact, over the whole workspace.
 
 mod detail;
+mod places;
 mod query;
 
 pub use detail::{Change, Object, Value};
@@ -89,13 +90,9 @@ fn entries_key() -> Key {
 /// Bytes of an entry's place: when it was recorded, then its position.
 const PLACE_BYTES: usize = 8 + 2 + 8;
 
-fn placed(key: Key, at: Timestamp, position: Position) -> Key {
-    key.at(at).position(position)
-}
-
 impl Projection for Audit {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 3;
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         let detail = detail::of(rows, fact)?;
@@ -121,9 +118,9 @@ impl Projection for Audit {
         let contact = entry.contact.map(Scope::Contact);
         let scopes = [Scope::Stream(fact.stream), Scope::Actor(fact.actor), Scope::Action(action)];
         for scope in scopes.into_iter().chain(contact) {
-            rows.mark(placed(scope_key(scope), fact.recorded_at, fact.position));
+            places::append(rows, scope, fact)?;
         }
-        rows.write_once(&placed(entries_key(), fact.recorded_at, fact.position), &entry)
+        rows.write_once(&entries_key().bytes(&places::place_of(fact)), &entry)
     }
 }
 

@@ -28,6 +28,11 @@ impl Engine {
         Ok(Self { spec, rows: Rows::over(table), cursor })
     }
 
+    /// Keeps more or fewer decoded rows.
+    pub(crate) fn caching(self, rows_max: usize) -> Self {
+        Self { rows: self.rows.caching(rows_max), ..self }
+    }
+
     pub(crate) fn cursor(&self) -> &Cursor {
         &self.cursor
     }
@@ -35,11 +40,6 @@ impl Engine {
     /// How many keys wait to be saved.
     pub(crate) fn pending(&self) -> usize {
         self.rows.pending()
-    }
-
-    /// Counts all changes as saved, wherever they are: for measuring folds alone, over a table that stays empty.
-    pub(crate) fn forget_changes(&mut self) {
-        self.rows.keep_all();
     }
 
     /// Folds the facts; those that were folded before change nothing.

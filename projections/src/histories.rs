@@ -1,6 +1,10 @@
 //! Random histories of a care desk, decided by the real deciders: the same seed gives the same facts. For tests and
 //! measurements.
 
+mod traffic;
+
+pub use traffic::Traffic;
+
 use clew_domain::agent::{Agent, Availability, Command as AgentCommand, SignOutCause};
 use clew_domain::contact::{AttributeKey, Command as ContactCommand, Contact};
 use clew_domain::content::{Commitment, ContactNumber, ContentId, ContentRef};
@@ -14,7 +18,7 @@ use clew_domain::derive;
 use clew_domain::fact::{Actor, Aggregate, CommandMeta, Fact, Position, facts_of};
 use clew_domain::ids::{
     AgentId, AttachmentId, BulkId, ChannelId, CollectionId, CommandId, ContactId, ConversationId, GroupId, MessageId,
-    NoteId, PublicRootId, SavedReplyId, SessionId, StreamId, TeamId, TopicId,
+    NoteId, PublicRootId, SavedReplyId, SessionId, StreamId, TeamId, ThreadId, TopicId,
 };
 use clew_domain::saved_reply::{Collection, CollectionOwner, Command as CollectionCommand};
 use clew_domain::time::Timestamp;
@@ -268,6 +272,31 @@ impl History {
 
     fn receive(&mut self) {
         let (contact_n, channel_n) = (self.roll(self.size.contacts), self.roll(self.size.channels));
+        let reopens = self.roll(4) == 0;
+        self.receive_from(contact_n, channel_n, reopens);
+    }
+
+    /// The thread of a contact on a channel, and its public root.
+    fn thread(contact_n: u64, channel_n: u64) -> (ThreadId, Option<PublicRootId>) {
+        let root = (channel_n % 2 == 1).then(|| PublicRootId(Uuid::from_u64_pair(6, contact_n)));
+        (derive::thread(channel(channel_n), contact(contact_n), root), root)
+    }
+
+    /// The latest conversation of a contact on a channel.
+    fn current(&self, contact_n: u64, channel_n: u64) -> ConversationId {
+        let number = *self.threads.get(&(contact_n, channel_n)).unwrap_or(&1);
+        derive::conversation(Self::thread(contact_n, channel_n).0, number)
+    }
+
+    /// A resolved conversation and its contact do not come up again.
+    fn forget(&mut self, id: ConversationId, contact_n: u64) {
+        self.conversations.remove(&id);
+        self.contacts.remove(&contact_n);
+        self.order.clear();
+    }
+
+    /// A contact writes.
+    fn receive_from(&mut self, contact_n: u64, channel_n: u64, reopens: bool) -> ConversationId {
         if !self.contacts.contains_key(&contact_n) {
             let identity = self.content();
             let command = ContactCommand::SeeFirst {
@@ -278,12 +307,10 @@ impl History {
             };
             self.contact_command(contact_n, Actor::Contact(contact(contact_n)), &command);
         }
-        let public = channel_n % 2 == 1;
-        let root = public.then(|| PublicRootId(Uuid::from_u64_pair(6, contact_n)));
-        let thread = derive::thread(channel(channel_n), contact(contact_n), root);
+        let (thread, root) = Self::thread(contact_n, channel_n);
+        let public = root.is_some();
         let number = *self.threads.get(&(contact_n, channel_n)).unwrap_or(&1);
         let resolved = |it: &State| it.queue == Queue::Resolved;
-        let reopens = self.roll(4) == 0;
         let before = derive::conversation(thread, number);
         let number = number + u32::from(!reopens && self.conversations.get(&before).is_some_and(resolved));
         self.threads.insert((contact_n, channel_n), number);
@@ -309,6 +336,7 @@ impl History {
         let receive = Receive { opening: Opening { started, team }, message, redactions, reopens };
         let id = derive::conversation(thread, number);
         self.act(id, Actor::Contact(contact(contact_n)), &Command::Receive(receive));
+        id
     }
 
     fn attachment(&mut self) -> Attachment {
@@ -412,12 +440,31 @@ impl History {
         if origin == ReplyOrigin::Channel {
             return Some(Command::RecordReply { opening: Opening { started, team: None }, reply });
         }
-        let context = ReplyContext { agent: Some(who), seen: state.version, first_response_assigns: true };
         let then = match self.roll(6) {
             0 => Then::Pend(None),
             1 => Then::Resolve(ResolveReason::Answered),
             _ => Then::Stay,
         };
-        Some(Command::SendReply(SendReply { reply, context, then }))
+        Some(sending(state, who, reply, then))
     }
+
+    /// An agent's answer, and what is done with the conversation.
+    fn answer(&mut self, state: &State, who: AgentId, then: Then) -> Option<Command> {
+        let started = state.started?;
+        let reply = ReplySent {
+            reply: MessageId(self.id()),
+            content: self.content(),
+            kind: if started.root.is_some() { MessageKind::Tweet } else { MessageKind::WhatsApp },
+            channel: started.channel,
+            mode: ReplyMode::Plain,
+            attachments: Vec::new(),
+            origin: ReplyOrigin::Desk,
+        };
+        Some(sending(state, who, reply, then))
+    }
+}
+
+fn sending(state: &State, who: AgentId, reply: ReplySent, then: Then) -> Command {
+    let context = ReplyContext { agent: Some(who), seen: state.version, first_response_assigns: true };
+    Command::SendReply(SendReply { reply, context, then })
 }

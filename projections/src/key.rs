@@ -2,32 +2,39 @@
 
 use clew_domain::fact::Position;
 use clew_domain::time::Timestamp;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use uuid::Uuid;
 
+/// Bytes of the longest key: a table, two marks and four ids are 67.
+const KEY_BYTES_MAX: usize = 87;
+
 /// A key in the making. The first byte names the table inside the projection; 0 is kept for the checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key(Vec<u8>);
+/// It lies where it is used, as folds make several for each fact.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    length: u8,
+    bytes: [u8; KEY_BYTES_MAX],
+}
 
 impl Key {
     pub(crate) fn of(table: u8) -> Self {
         debug_assert_ne!(table, 0, "table 0 holds the checkpoint");
-        let mut bytes = Vec::with_capacity(64);
-        bytes.push(table);
-        Self(bytes)
+        Self { length: 0, bytes: [0; KEY_BYTES_MAX] }.byte(table)
     }
 
-    pub(crate) fn byte(mut self, byte: u8) -> Self {
-        self.0.push(byte);
-        self
+    pub(crate) fn byte(self, byte: u8) -> Self {
+        self.bytes(&[byte])
     }
 
-    pub(crate) fn id(mut self, id: Uuid) -> Self {
-        self.0.extend_from_slice(id.as_bytes());
-        self
+    pub(crate) fn id(self, id: Uuid) -> Self {
+        self.bytes(id.as_bytes())
     }
 
     pub(crate) fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
+        let from = usize::from(self.length);
+        let place = self.bytes.get_mut(from..from + bytes.len());
+        place.expect("a key is made of a table and at most five ids or numbers").copy_from_slice(bytes);
+        self.length += u8::try_from(bytes.len()).expect("the key's length was checked");
         self
     }
 
@@ -50,13 +57,51 @@ impl Key {
     }
 
     pub(crate) fn done(self) -> Vec<u8> {
-        self.0
+        self.as_ref().to_vec()
     }
 }
 
 impl AsRef<[u8]> for Key {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_ref() == other.as_ref()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write(self.as_ref());
+    }
+}
+
+/// Hashes keys fast. Ids are random or come out of a keyed hash, so nobody can choose keys that collide.
+pub(crate) type Fast = BuildHasherDefault<FastHasher>;
+
+/// A word at a time, mixed at the end.
+#[derive(Default)]
+pub(crate) struct FastHasher(u64);
+
+const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl Hasher for FastHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        for word in words.iter().chain([&last]) {
+            self.0 = (self.0.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(ODD);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
     }
 }
 

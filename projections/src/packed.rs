@@ -202,7 +202,7 @@ impl Packed {
     /// Writes down everything that is in memory, and answers when it is on disk.
     pub(crate) fn flush(&self) -> Result<(), TableError> {
         let mut state = self.inner.flushed(self.inner.state())?;
-        if state.checkpoint.is_some() && state.fresh_bytes > 0 {
+        if state.has_more() {
             state.freeze();
             self.inner.moved.notify_all();
             drop(self.inner.flushed(state)?);
@@ -232,6 +232,11 @@ impl Packed {
 impl State {
     fn check(&self) -> Result<(), TableError> {
         self.failed.as_ref().map_or(Ok(()), |reason| Err(TableError(reason.clone())))
+    }
+
+    /// Whether something, if only the checkpoint, is not on its way to disk.
+    fn has_more(&self) -> bool {
+        self.fresh_bytes > 0 || self.checkpoint.as_ref().map_or(0, weight) > self.frozen_weight
     }
 
     /// What is fresh is to be written down; new changes go to a new layer.
@@ -274,7 +279,7 @@ impl Drop for Packed {
         // A failure was told already; what is not on disk is folded again.
         let flushed = self.inner.flushed(self.inner.state());
         let mut state = flushed.unwrap_or_else(|_| self.inner.state());
-        if state.fresh_bytes > 0 && state.layers.frozen.is_none() {
+        if state.has_more() && state.layers.frozen.is_none() {
             state.freeze();
         }
         state.stop = true;

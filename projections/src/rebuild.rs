@@ -17,8 +17,11 @@ use clew_domain::fact::Fact;
 use clew_eventstore::cursor::Cursor;
 
 /// Changed keys that wait to be saved at most: it bounds memory, and a key that changes again meanwhile is saved once.
-/// Sled keeps a batch in memory several times over until it is written, so it is not larger.
-const PENDING_KEYS_MAX: usize = 10_000;
+/// A batch is in memory up to three times until it is on disk: as rows, encoded, and while the one before is written.
+const PENDING_KEYS_MAX: usize = 100_000;
+
+/// Decoded rows that a rebuild keeps, so that a conversation that goes on is not read again: some 200 MiB.
+const CACHED_ROWS_MAX: usize = 200_000;
 
 /// Folds facts into a table that nobody reads yet, and saves now and then.
 pub(crate) struct Feeder {
@@ -29,7 +32,7 @@ pub(crate) struct Feeder {
 impl Feeder {
     /// Goes on where the table's checkpoint says.
     pub(crate) fn resume(spec: Spec, table: Table, partitions: u16) -> Result<Self, TableError> {
-        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?, table })
+        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?.caching(CACHED_ROWS_MAX), table })
     }
 
     pub(crate) fn cursor(&self) -> &Cursor {

@@ -1,7 +1,7 @@
 //! The rows that a fold sees: what is saved, overlaid with what the batch changed and is not saved yet, and a
 //! bounded cache of rows in their decoded form. Which rows there are is each projection's own.
 
-use crate::key::Key;
+use crate::key::{Fast, Key};
 use crate::projection::FoldError;
 use crate::table::{Change, Table};
 use serde::Serialize;
@@ -9,27 +9,35 @@ use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::HashMap;
 
-/// Decoded rows kept at most in each of the two halves of the cache.
-const CACHED_ROWS_MAX: usize = 50_000;
+/// Decoded rows kept at most, but for those in use since the last save but one.
+const CACHED_ROWS_MAX: usize = 20_000;
 
 /// The rows of one projection, as its fold reads and changes them.
 pub struct Rows {
     table: Table,
-    /// Rows that were put or, where there is none, deleted since the last save.
-    changed: HashMap<Vec<u8>, Option<Box<dyn AnyRow>>>,
-    /// Rows as they are saved, in use lately.
-    recent: HashMap<Vec<u8>, Box<dyn AnyRow>>,
-    /// Rows as they are saved, in use before that; dropped whole when `recent` is full.
-    older: HashMap<Vec<u8>, Box<dyn AnyRow>>,
-    /// What is written and never read by the fold, since the last save: index entries, which have no value, and rows
-    /// that stay as they are.
-    marks: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Rows in use lately: as they are saved, or changed since.
+    in_use: HashMap<Key, Slot, Fast>,
+    /// Keys of the rows that were put or deleted since the last save, each once.
+    changed: Vec<Key>,
+    /// Index entries, which have no value and which no fold reads, since the last save.
+    marks: HashMap<Vec<u8>, Option<Vec<u8>>, Fast>,
+    /// Rows that stay as they are, since the last save.
+    once: Vec<Change>,
     cached_rows_max: usize,
+}
+
+/// A row in use; none if it was deleted or is taken out.
+struct Slot {
+    row: Option<Box<dyn AnyRow>>,
+    changed: bool,
+    /// Whether it was in use since the last look for rows that are not.
+    used: bool,
 }
 
 trait AnyRow: Send {
     fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error>;
     fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -39,6 +47,10 @@ impl<T: Serialize + Send + 'static> AnyRow for T {
     }
 
     fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
 
@@ -52,35 +64,36 @@ impl Rows {
     pub fn over(table: Table) -> Self {
         Self {
             table,
-            changed: HashMap::new(),
-            recent: HashMap::new(),
-            older: HashMap::new(),
-            marks: HashMap::new(),
+            in_use: HashMap::default(),
+            changed: Vec::new(),
+            marks: HashMap::default(),
+            once: Vec::new(),
             cached_rows_max: CACHED_ROWS_MAX,
         }
     }
 
-    /// Takes the row out to change it. It is gone unless [`put`](Self::put) brings it back.
-    pub(crate) fn take<T: DeserializeOwned + 'static>(&mut self, key: &Key) -> Result<Option<T>, FoldError> {
-        let row = if let Some(row) = self.changed.get_mut(key.as_ref()) {
-            row.take()
-        } else {
-            let cached = self.recent.remove(key.as_ref()).or_else(|| self.older.remove(key.as_ref()));
-            let Some(row) = cached else { return self.take_saved(key) };
-            self.changed.insert(key.as_ref().to_vec(), None);
-            Some(row)
-        };
-        let Some(row) = row else { return Ok(None) };
-        let row = row.into_any().downcast::<T>();
-        row.map(|row| Some(*row)).map_err(|_| damaged(key, "it was read as another kind of row"))
+    /// Keeps more or fewer decoded rows.
+    pub(crate) fn caching(self, rows_max: usize) -> Self {
+        Self { cached_rows_max: rows_max, ..self }
     }
 
-    fn take_saved<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, FoldError> {
-        let row = self.saved(key)?;
-        if row.is_some() {
-            self.changed.insert(key.as_ref().to_vec(), None);
+    /// Takes the row out to change it. It is gone unless [`put`](Self::put) brings it back.
+    pub(crate) fn take<T: DeserializeOwned + 'static>(&mut self, key: &Key) -> Result<Option<T>, FoldError> {
+        let Some(slot) = self.in_use.get_mut(key) else {
+            let row = self.saved(key)?;
+            if row.is_some() {
+                self.set(key, None);
+            }
+            return Ok(row);
+        };
+        slot.used = true;
+        let Some(row) = slot.row.take() else { return Ok(None) };
+        if !slot.changed {
+            slot.changed = true;
+            self.changed.push(key.clone());
         }
-        Ok(row)
+        let row = row.into_any().downcast::<T>();
+        row.map(|row| Some(*row)).map_err(|_| damaged(key, "it was read as another kind of row"))
     }
 
     fn saved<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, FoldError> {
@@ -93,20 +106,14 @@ impl Rows {
     where
         T: Serialize + DeserializeOwned + Clone + Send + 'static,
     {
-        if let Some(row) = self.changed.get(key.as_ref()) {
-            return row.as_ref().map(|row| copy(key, &**row)).transpose();
-        }
-        if let Some(row) = self.recent.get(key.as_ref()) {
-            return copy(key, &**row).map(Some);
-        }
-        if let Some((key_bytes, row)) = self.older.remove_entry(key.as_ref()) {
-            let found = copy(key, &*row).map(Some);
-            self.recent.insert(key_bytes, row);
-            return found;
+        if let Some(slot) = self.in_use.get_mut(key) {
+            slot.used = true;
+            return slot.row.as_ref().map(|row| copy(key, &**row)).transpose();
         }
         let row = self.saved::<T>(key)?;
         if let Some(row) = &row {
-            self.recent.insert(key.as_ref().to_vec(), Box::new(row.clone()));
+            let slot = Slot { row: Some(Box::new(row.clone())), changed: false, used: true };
+            self.in_use.insert(key.clone(), slot);
         }
         Ok(row)
     }
@@ -116,18 +123,45 @@ impl Rows {
         self.set(key, Some(Box::new(row)));
     }
 
+    /// Changes a row where it is; one that is not there begins as its default.
+    pub(crate) fn update<T, R>(&mut self, key: &Key, change: impl FnOnce(&mut T) -> R) -> Result<R, FoldError>
+    where
+        T: Serialize + DeserializeOwned + Default + Send + 'static,
+    {
+        if let Some(slot) = self.in_use.get_mut(key)
+            && let Some(row) = &mut slot.row
+        {
+            let row = (**row).as_any_mut().downcast_mut::<T>();
+            let row = row.ok_or_else(|| damaged(key, "it was read as another kind of row"))?;
+            slot.used = true;
+            if !slot.changed {
+                slot.changed = true;
+                self.changed.push(key.clone());
+            }
+            return Ok(change(row));
+        }
+        let mut row = self.take::<T>(key)?.unwrap_or_default();
+        let outcome = change(&mut row);
+        self.put(key, row);
+        Ok(outcome)
+    }
+
     /// Deletes a row, whether it is there or not.
     pub(crate) fn delete(&mut self, key: &Key) {
         self.set(key, None);
     }
 
     fn set(&mut self, key: &Key, row: Option<Box<dyn AnyRow>>) {
-        if let Some(there) = self.changed.get_mut(key.as_ref()) {
-            *there = row;
-        } else {
-            self.recent.remove(key.as_ref());
-            self.older.remove(key.as_ref());
-            self.changed.insert(key.as_ref().to_vec(), row);
+        let Some(slot) = self.in_use.get_mut(key) else {
+            self.in_use.insert(key.clone(), Slot { row, changed: true, used: true });
+            self.changed.push(key.clone());
+            return;
+        };
+        slot.row = row;
+        slot.used = true;
+        if !slot.changed {
+            slot.changed = true;
+            self.changed.push(key.clone());
         }
     }
 
@@ -144,18 +178,8 @@ impl Rows {
     /// Writes a row that the fold never reads or changes again.
     pub(crate) fn write_once<T: Serialize>(&mut self, key: &Key, row: &T) -> Result<(), FoldError> {
         let value = rmp_serde::to_vec(row).map_err(|error| damaged(key, &error.to_string()))?;
-        self.marks.insert(key.as_ref().to_vec(), Some(value));
+        self.once.push((key.as_ref().to_vec(), Some(value)));
         Ok(())
-    }
-
-    /// [`mark`](Self::mark) by the key's bytes.
-    pub(crate) fn mark_bytes(&mut self, key: Vec<u8>) {
-        self.marks.insert(key, Some(Vec::new()));
-    }
-
-    /// [`unmark`](Self::unmark) by the key's bytes.
-    pub(crate) fn unmark_bytes(&mut self, key: Vec<u8>) {
-        self.marks.insert(key, None);
     }
 
     /// The index entries that start with `prefix`, in no order.
@@ -186,37 +210,35 @@ impl Rows {
     /// What was changed since the last call, encoded; from now on it counts as saved.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, FoldError> {
         let mut changes = Vec::with_capacity(self.pending());
-        if self.recent.len() + self.changed.len() > self.cached_rows_max {
-            self.older = std::mem::take(&mut self.recent);
-        }
-        for (key, row) in self.changed.drain() {
-            let value = row.as_ref().map(|row| row.encode()).transpose();
-            let value = value.map_err(|error| FoldError::Damaged { table: key[0], what: error.to_string() })?;
-            if let Some(row) = row {
-                self.recent.insert(key.clone(), row);
+        for key in self.changed.drain(..) {
+            let Some(slot) = self.in_use.get_mut(&key) else { continue };
+            let value = slot.row.as_ref().map(|row| row.encode()).transpose();
+            let value = value.map_err(|error| damaged(&key, &error.to_string()))?;
+            slot.changed = false;
+            if value.is_none() {
+                self.in_use.remove(&key);
             }
-            changes.push((key, value));
+            changes.push((key.done(), value));
         }
         changes.extend(self.marks.drain());
+        changes.append(&mut self.once);
+        if self.in_use.len() > self.cached_rows_max {
+            self.in_use.retain(|_, slot| std::mem::take(&mut slot.used));
+        }
         Ok(changes)
-    }
-
-    /// Keeps every row in memory and counts nothing as changed.
-    pub(crate) fn keep_all(&mut self) {
-        self.marks.clear();
     }
 
     /// How many keys wait to be saved.
     pub(crate) fn pending(&self) -> usize {
-        self.marks.len() + self.changed.len()
+        self.marks.len() + self.changed.len() + self.once.len()
     }
 
     /// Forgets everything that is not saved.
     pub(crate) fn discard(&mut self) {
         self.changed.clear();
-        self.recent.clear();
-        self.older.clear();
+        self.in_use.clear();
         self.marks.clear();
+        self.once.clear();
     }
 }
 

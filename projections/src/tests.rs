@@ -18,7 +18,7 @@ fn rows(table: &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// Folds the facts into a new table in memory, in one go.
-fn folded(spec: Spec, facts: &[Fact]) -> Table {
+pub(crate) fn folded(spec: Spec, facts: &[Fact]) -> Table {
     let table = Table::memory();
     let mut engine = Engine::resume(spec, table.clone(), 1).unwrap();
     engine.fold(facts).unwrap();

@@ -1,10 +1,12 @@
 //! The questions to the audit trail: pages in order of time, narrowed to what is asked for.
 
-use super::{AuditReader, Entry, PLACE_BYTES, Scope, entries_key, scope_key};
+use super::places::Walk;
+use super::{AuditReader, Entry, PLACE_BYTES, Scope, entries_key};
 use crate::action::Action;
 use crate::key::{self, ascending};
 use crate::page::{self, PAGE_ENTRIES_MAX, PAGE_SCANNED_MAX, Page};
 use crate::reader::{QueryError, View};
+use crate::table::Range;
 use clew_domain::fact::Actor;
 use clew_domain::ids::{ContactId, ConversationId, StreamId};
 use clew_domain::time::Timestamp;
@@ -56,19 +58,16 @@ impl AuditReader {
     ) -> Result<Page<Entry>, QueryError> {
         let after = after.map(|text| page::from_text(text, PLACE_BYTES)).transpose()?;
         let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
-        let list = narrowest(filter).map_or_else(entries_key, scope_key).done();
-        let (from, to) = bounds(&list, filter, order, after.as_deref());
+        let (from, to) = bounds(filter, order, after.as_deref());
         self.read(|view| {
             let mut page = Page::empty();
-            let entries = view.range(&from, to.as_deref(), order == Order::Newest);
-            for (scanned, found) in entries.enumerate() {
+            let mut source = Source::begin(view, narrowest(filter), &from, to.as_deref(), order == Order::Newest)?;
+            for scanned in 0.. {
+                let Some((place, entry)) = source.next(view)? else { break };
                 if page.items.len() == limit || scanned == PAGE_SCANNED_MAX {
                     return Ok(page);
                 }
-                let (key, value) = found?;
-                let place = key.get(list.len()..).ok_or_else(|| view.damaged())?;
-                let entry = entry(view, place, &value)?;
-                page.next = Some(page::to_text(place));
+                page.next = Some(page::to_text(&place));
                 if filter.matches(&entry) {
                     page.items.push(entry);
                 }
@@ -76,6 +75,46 @@ impl AuditReader {
             page.next = None;
             Ok(page)
         })
+    }
+}
+
+/// Where entries come from: all of them in order of time, or the places in a list.
+enum Source {
+    Entries(Range),
+    List(Walk),
+}
+
+impl Source {
+    fn begin(
+        view: &View<'_>,
+        scope: Option<Scope>,
+        from: &[u8],
+        to: Option<&[u8]>,
+        backwards: bool,
+    ) -> Result<Self, QueryError> {
+        if let Some(scope) = scope {
+            return Ok(Self::List(Walk::begin(view, scope, from, to, backwards)?));
+        }
+        let all = entries_key().done();
+        let from = [&all[..], from].concat();
+        let to = to.map_or_else(|| key::behind(&all), |to| Some([&all[..], to].concat()));
+        Ok(Self::Entries(view.range(&from, to.as_deref(), backwards)))
+    }
+
+    /// The next place, and the entry that stands there.
+    fn next(&mut self, view: &View<'_>) -> Result<Option<(Vec<u8>, Entry)>, QueryError> {
+        match self {
+            Self::Entries(range) => {
+                let Some((key, value)) = range.next().transpose()? else { return Ok(None) };
+                let place = key.get(1..).ok_or_else(|| view.damaged())?;
+                Ok(Some((place.to_vec(), view.decode(&value)?)))
+            }
+            Self::List(walk) => {
+                let Some(place) = walk.next(view)? else { return Ok(None) };
+                let entry = view.get(entries_key().bytes(&place))?.ok_or_else(|| view.damaged())?;
+                Ok(Some((place.to_vec(), entry)))
+            }
+        }
     }
 }
 
@@ -87,12 +126,13 @@ fn narrowest(filter: &Filter) -> Option<Scope> {
     stream.or(contact).or(actor).or(filter.action.map(Scope::Action))
 }
 
-fn bounds(list: &[u8], filter: &Filter, order: Order, after: Option<&[u8]>) -> (Vec<u8>, Option<Vec<u8>>) {
-    let at = |at: Timestamp| [list, &ascending(at).to_be_bytes()].concat();
-    let mut from = filter.from.map_or_else(|| list.to_vec(), at);
-    let mut to = filter.to.map(at).or_else(|| key::behind(list));
+/// The places from which on, and before which, entries are asked for.
+fn bounds(filter: &Filter, order: Order, after: Option<&[u8]>) -> (Vec<u8>, Option<Vec<u8>>) {
+    let at = |at: Timestamp| ascending(at).to_be_bytes().to_vec();
+    let mut from = filter.from.map_or_else(Vec::new, at);
+    let mut to = filter.to.map(at);
     if let Some(after) = after {
-        let mut place = [list, after].concat();
+        let mut place = after.to_vec();
         match order {
             Order::Newest => to = Some(to.map_or(place.clone(), |to| to.min(place))),
             Order::Oldest => {
@@ -102,15 +142,6 @@ fn bounds(list: &[u8], filter: &Filter, order: Order, after: Option<&[u8]>) -> (
         }
     }
     (from, to)
-}
-
-/// The lists by something hold places only; the entry stands in the list by time.
-fn entry(view: &View<'_>, place: &[u8], value: &[u8]) -> Result<Entry, QueryError> {
-    if value.is_empty() {
-        view.get(entries_key().bytes(place))?.ok_or_else(|| view.damaged())
-    } else {
-        view.decode(value)
-    }
 }
 
 impl Filter {

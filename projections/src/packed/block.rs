@@ -16,10 +16,10 @@ pub(super) struct Builder {
 
 fn put_number(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
 
 fn number(bytes: &mut &[u8]) -> Option<usize> {
@@ -63,6 +63,9 @@ fn damaged() -> TableError {
     TableError("a block of rows is damaged".into())
 }
 
+/// An entry's value, or none for a key that was deleted.
+type Value<'a> = Option<&'a [u8]>;
+
 /// Reads the entries of a block one after the other.
 pub(super) struct Entries<'a> {
     rest: &'a [u8],
@@ -75,14 +78,14 @@ impl<'a> Entries<'a> {
     }
 
     /// The next value; its key stands in `key`.
-    pub(super) fn step(&mut self) -> Result<Option<Option<&'a [u8]>>, TableError> {
+    pub(super) fn step(&mut self) -> Result<Option<Value<'a>>, TableError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         self.read().map(Some).ok_or_else(damaged)
     }
 
-    fn read(&mut self) -> Option<Option<&'a [u8]>> {
+    fn read(&mut self) -> Option<Value<'a>> {
         let (shared, own, value) = (number(&mut self.rest)?, number(&mut self.rest)?, number(&mut self.rest)?);
         if shared > self.key.len() {
             return None;

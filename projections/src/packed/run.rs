@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const MAGIC: u32 = 0x434c_5257;
-const END_BYTES: u64 = 16;
+const END_BYTES: usize = 16;
 const PREFIX: &str = "run-";
 
 pub(super) fn file_name(number: u64) -> String {
@@ -93,8 +93,8 @@ impl Run {
     pub(super) fn open(dir: &Path, number: u64) -> Result<Self, TableError> {
         let file = File::open(dir.join(file_name(number))).map_err(|error| failed(&error))?;
         let bytes = file.metadata().map_err(|error| failed(&error))?.len();
-        let end_at = bytes.checked_sub(END_BYTES).ok_or_else(|| damaged(number))?;
-        let mut end = [0; END_BYTES as usize];
+        let end_at = bytes.checked_sub(END_BYTES as u64).ok_or_else(|| damaged(number))?;
+        let mut end = [0; END_BYTES];
         file.read_exact_at(&mut end, end_at).map_err(|error| failed(&error))?;
         let field = |at: usize| u32::from_le_bytes([end[at], end[at + 1], end[at + 2], end[at + 3]]);
         let index_at = u64::from(field(0)) | (u64::from(field(4)) << 32);
@@ -147,7 +147,7 @@ impl Run {
             return Ok(None);
         }
         let Some(at) = self.block_of(key) else { return Ok(None) };
-        block::get(&*self.block(at, Some(cache))?, key)
+        block::get(&self.block(at, Some(cache))?, key)
     }
 }
 

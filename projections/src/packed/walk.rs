@@ -82,7 +82,7 @@ impl Source {
                     break Some(entry);
                 }
                 let Some(at) = (if backwards { blocks.next_back() } else { blocks.next() }) else { break None };
-                *entries = block::all(&*run.block(at, Some(&inner.cache))?)?;
+                *entries = block::all(&run.block(at, Some(&inner.cache))?)?;
                 entries.retain(|(key, _)| within(key, &self.bounds));
                 if !backwards {
                     entries.reverse();

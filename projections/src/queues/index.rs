@@ -1,15 +1,15 @@
-//! The index of the queues: for each thing that a list can be narrowed to, its conversations in order; and a
-//! counter for each combination of such things, so that no count is ever taken by walking.
+//! The index of resolved conversations: for each thing that a list can be narrowed to, its conversations in order; and
+//! a counter for each combination of such things, so that no count is ever taken by walking. Those that are open stand
+//! in memory (`desk.rs`).
 
-use super::query::{Order, Owner};
+use super::query::Owner;
 use super::row::Row;
-use crate::key::{Key, ascending};
+use crate::key::Key;
 use crate::projection::FoldError;
 use crate::rows::Rows;
 use clew_domain::conversation::Queue;
 use clew_domain::ids::{AgentId, ChannelId, ConversationId, TeamId, TopicId};
 use clew_domain::time::Timestamp;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What one index lists.
@@ -35,25 +35,13 @@ impl Scope {
     }
 }
 
-pub(super) fn queue_byte(queue: Queue) -> u8 {
-    match queue {
-        Queue::New => 0,
-        Queue::Pending => 1,
-        Queue::Resolved => 2,
-    }
-}
-
 /// Bytes of an entry's key before its order.
-const PREFIX_BYTES: usize = 1 + 1 + 1 + 16;
+const PREFIX_BYTES: usize = 1 + 1 + 16;
 
-/// Where a list of one scope begins.
-pub(super) fn prefix(order: Order, queue: Queue, scope: Scope) -> Key {
-    let table = match order {
-        Order::Priority => b'P',
-        Order::Newest | Order::Oldest => b'T',
-    };
+/// Where the list of one scope begins.
+pub(super) fn prefix(scope: Scope) -> Key {
     let (tag, id) = scope.tagged();
-    Key::of(table).byte(queue_byte(queue)).byte(tag).id(id)
+    Key::of(b'T').byte(tag).id(id)
 }
 
 /// What of an entry's key says its place in the list.
@@ -68,40 +56,30 @@ pub(super) fn conversation_at(place: &[u8]) -> Option<ConversationId> {
 }
 
 /// Bytes of a place.
-pub(super) fn place_bytes(order: Order) -> usize {
-    match order {
-        Order::Priority => 2 + 8 + 16,
-        Order::Newest | Order::Oldest => 8 + 16,
-    }
-}
+pub(super) const PLACE_BYTES: usize = 8 + 16;
 
-/// Of a row, what its index entries and counters follow from.
+/// Of a resolved row, what its index entries and counters follow from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     id: ConversationId,
-    queue: Queue,
     channel: ChannelId,
     team: Option<TeamId>,
     agent: Option<AgentId>,
     topics: Vec<TopicId>,
-    priority: i16,
-    since: Timestamp,
     updated_at: Timestamp,
 }
 
 impl Place {
-    pub(super) fn of(row: &Row) -> Self {
-        Self {
+    /// None of one that is open.
+    pub(super) fn of(row: &Row) -> Option<Self> {
+        (row.queue == Queue::Resolved).then(|| Self {
             id: row.id,
-            queue: row.queue,
             channel: row.channel,
             team: row.team,
             agent: row.agent,
             topics: row.topics.clone(),
-            priority: row.priority,
-            since: row.waiting_since.unwrap_or(row.queued_at),
             updated_at: row.updated_at,
-        }
+        })
     }
 
     fn scopes(&self) -> impl Iterator<Item = Scope> {
@@ -111,27 +89,8 @@ impl Place {
             .chain(self.topics.iter().copied().map(Scope::Topic))
     }
 
-    /// Resolved conversations are many and nobody works them: they are listed by time alone.
-    fn has_priority(&self) -> bool {
-        self.queue != Queue::Resolved
-    }
-
-    fn entries(&self) -> BTreeSet<Vec<u8>> {
-        // Higher priorities have smaller keys.
-        let urgency = !(self.priority.cast_unsigned() ^ 0x8000);
-        let by_priority = self.has_priority().then_some(Order::Priority);
-        let entry = |order, scope| {
-            let key = prefix(order, self.queue, scope);
-            let key = match order {
-                Order::Priority => key.u16(urgency).u64(ascending(self.since)),
-                Order::Newest | Order::Oldest => key.u64(ascending(self.updated_at)),
-            };
-            key.id(self.id.0).done()
-        };
-        self.scopes()
-            .flat_map(|scope| [by_priority, Some(Order::Newest)].map(|order| order.map(|order| entry(order, scope))))
-            .flatten()
-            .collect()
+    fn entries(&self) -> impl Iterator<Item = Key> {
+        self.scopes().map(|scope| prefix(scope).at(self.updated_at).id(self.id.0))
     }
 
     fn counters(&self) -> Vec<Key> {
@@ -148,15 +107,11 @@ impl Place {
                 }
             }
         }
-        cells.into_iter().map(|cell| cell.key(self.queue)).collect()
-    }
-
-    fn counts_as(&self, other: &Self) -> bool {
-        self.queue == other.queue && self.team == other.team && self.agent == other.agent && self.topics == other.topics
+        cells.into_iter().map(Cell::key).collect()
     }
 }
 
-/// What a counter counts: the conversations of a queue for which all that is given holds.
+/// What a counter counts: the resolved conversations for which all that is given holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
     pub(super) channel: Option<ChannelId>,
@@ -166,7 +121,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub(super) fn key(self, queue: Queue) -> Key {
+    pub(super) fn key(self) -> Key {
         let given = |bit: u8, is: bool| if is { bit } else { 0 };
         let mask = given(1, self.channel.is_some())
             | given(2, self.team.is_some())
@@ -174,35 +129,21 @@ impl Cell {
             | given(8, self.topic.is_some());
         let owner = self.owner.map(|owner| owner.agent().map_or(Uuid::nil(), |agent| agent.0));
         let ids = [self.channel.map(|it| it.0), self.team.map(|it| it.0), owner, self.topic.map(|it| it.0)];
-        ids.into_iter().flatten().fold(Key::of(b'N').byte(queue_byte(queue)).byte(mask), Key::id)
+        ids.into_iter().flatten().fold(Key::of(b'N').byte(mask), Key::id)
     }
 }
 
-/// A conversation comes into the lists.
-pub(super) fn enter(rows: &mut Rows, row: &Row) -> Result<(), FoldError> {
-    let place = Place::of(row);
-    for entry in place.entries() {
-        rows.mark_bytes(entry);
-    }
-    place.counters().iter().try_for_each(|cell| rows.add(cell, 1))
-}
-
-/// A conversation stood at `before` and is now as its row says.
-pub(super) fn move_on(rows: &mut Rows, before: &Place, row: &Row) -> Result<(), FoldError> {
-    let now = Place::of(row);
-    if now == *before {
+/// A conversation stood at `before` among the resolved ones, if it was one, and now stands at `now`.
+pub(super) fn move_on(rows: &mut Rows, before: Option<&Place>, now: Option<&Place>) -> Result<(), FoldError> {
+    if before == now {
         return Ok(());
     }
-    let (old, new) = (before.entries(), now.entries());
-    for gone in old.difference(&new) {
-        rows.unmark_bytes(gone.clone());
+    for (place, delta) in [(before, -1), (now, 1)] {
+        let Some(place) = place else { continue };
+        for entry in place.entries() {
+            if delta < 0 { rows.unmark(entry) } else { rows.mark(entry) }
+        }
+        place.counters().iter().try_for_each(|cell| rows.add(cell, delta))?;
     }
-    for come in new.difference(&old) {
-        rows.mark_bytes(come.clone());
-    }
-    if now.counts_as(before) {
-        return Ok(());
-    }
-    before.counters().iter().try_for_each(|cell| rows.add(cell, -1))?;
-    now.counters().iter().try_for_each(|cell| rows.add(cell, 1))
+    Ok(())
 }

@@ -1,13 +1,15 @@
 //! The questions to the queues: counts, and pages in order.
 
+use super::desk::{Desk, Inner, Place};
 use super::index::{self, Cell, Scope};
-use super::{QueueReader, Row, row_key};
+use super::{QueueReader, Row, open_key, resolved_key};
 use crate::page::{self, PAGE_ENTRIES_MAX, PAGE_SCANNED_MAX, Page};
 use crate::reader::{QueryError, View};
 use crate::table::Range;
 use clew_domain::conversation::Queue;
 use clew_domain::ids::{AgentId, ChannelId, ConversationId, TeamId, TopicId};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What a list is narrowed to; what is not given does not narrow it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,13 +69,13 @@ pub struct Counts {
 impl QueueReader {
     /// The row of a conversation.
     pub fn row(&self, conversation: ConversationId) -> Result<Option<Row>, QueryError> {
-        self.read(|view| view.get(row_key(conversation)))
+        self.read(|view| row(view, conversation))
     }
 
     /// The rows of these conversations; those that are not known are left out.
     pub fn rows(&self, conversations: impl IntoIterator<Item = ConversationId>) -> Result<Vec<Row>, QueryError> {
         self.read(|view| {
-            let rows = conversations.into_iter().filter_map(|id| view.get(row_key(id)).transpose());
+            let rows = conversations.into_iter().filter_map(|id| row(view, id).transpose());
             rows.collect()
         })
     }
@@ -98,21 +100,68 @@ impl QueueReader {
         limit: usize,
     ) -> Result<(Page<Row>, u64), QueryError> {
         let order = if queue == Queue::Resolved && order == Order::Priority { Order::Newest } else { order };
-        let after = after.map(|text| page::from_text(text, index::place_bytes(order))).transpose()?;
+        let after = after.map(|text| page::from_text(text, place_bytes(order))).transpose()?;
+        let (after, limit) = (after.as_deref(), limit.clamp(1, PAGE_ENTRIES_MAX));
         self.read(|view| {
             let total = count(view, queue, filter)?;
             let lists = Lists::narrowest(view, queue, filter, order)?;
-            Ok((lists.page(view, after.as_deref(), limit.clamp(1, PAGE_ENTRIES_MAX))?, total))
+            let page = if queue == Queue::Resolved {
+                lists.page_of_resolved(view, after, limit)
+            } else {
+                let after = after.map(|after| to_place(after, order).ok_or_else(|| view.damaged())).transpose()?;
+                view.derived::<Desk>()?.read(|desk| lists.page_of_open(view, desk, after, limit))
+            };
+            Ok((page?, total))
         })
+    }
+}
+
+fn row(view: &View<'_>, conversation: ConversationId) -> Result<Option<Row>, QueryError> {
+    match view.get(open_key(conversation))? {
+        None => view.get(resolved_key(conversation)),
+        found => Ok(found),
+    }
+}
+
+/// Bytes of a place in a list.
+fn place_bytes(order: Order) -> usize {
+    match order {
+        Order::Priority => 2 + index::PLACE_BYTES,
+        Order::Newest | Order::Oldest => index::PLACE_BYTES,
+    }
+}
+
+fn from_place(place: Place, order: Order) -> Vec<u8> {
+    let (urgency, at, id) = place;
+    let urgency: &[u8] = if order == Order::Priority { &urgency.to_be_bytes() } else { &[] };
+    [urgency, &at.to_be_bytes(), id.as_bytes()].concat()
+}
+
+fn to_place(bytes: &[u8], order: Order) -> Option<Place> {
+    let (urgency, rest) = if order == Order::Priority {
+        let (urgency, rest) = bytes.split_first_chunk()?;
+        (u16::from_be_bytes(*urgency), rest)
+    } else {
+        (0, bytes)
+    };
+    let (at, id) = rest.split_first_chunk()?;
+    Some((urgency, u64::from_be_bytes(*at), Uuid::from_slice(id).ok()?))
+}
+
+fn counted(view: &View<'_>, queue: Queue, cell: Cell) -> Result<u64, QueryError> {
+    if queue == Queue::Resolved {
+        view.count(cell.key())
+    } else {
+        Ok(view.derived::<Desk>()?.read(|desk| desk.counted(queue, cell)))
     }
 }
 
 fn count(view: &View<'_>, queue: Queue, filter: &Filter) -> Result<u64, QueryError> {
     let cell = Cell { channel: None, team: filter.team, owner: filter.owner, topic: filter.topic };
     match &filter.channels {
-        None => view.count(cell.key(queue)),
+        None => counted(view, queue, cell),
         Some(channels) => {
-            let of = |channel: &ChannelId| view.count(Cell { channel: Some(*channel), ..cell }.key(queue));
+            let of = |channel: &ChannelId| counted(view, queue, Cell { channel: Some(*channel), ..cell });
             channels.iter().map(of).sum()
         }
     }
@@ -169,11 +218,35 @@ impl<'a> Lists<'a> {
         Ok(Self { queue, scopes, order, filter })
     }
 
-    fn page(&self, view: &View<'_>, after: Option<&[u8]>, limit: usize) -> Result<Page<Row>, QueryError> {
+    fn page_of_open(
+        &self,
+        view: &View<'_>,
+        desk: &Inner,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Page<Row>, QueryError> {
+        let mut page = Page::empty();
+        let Some(matches) = desk.matcher(self.filter) else { return Ok(page) };
+        let mut last = None;
+        for (scanned, number) in desk.walk(self.queue, self.order, &self.scopes, after).enumerate() {
+            if page.items.len() == limit || scanned == PAGE_SCANNED_MAX {
+                let place = last.map(|number| from_place(desk.place(number, self.order), self.order));
+                page.next = place.map(|place| page::to_text(&place));
+                return Ok(page);
+            }
+            last = Some(number);
+            if matches(number) {
+                page.items.push(view.get(open_key(desk.id(number)))?.ok_or_else(|| view.damaged())?);
+            }
+        }
+        Ok(page)
+    }
+
+    fn page_of_resolved(&self, view: &View<'_>, after: Option<&[u8]>, limit: usize) -> Result<Page<Row>, QueryError> {
         let backwards = self.order == Order::Newest;
         let mut walks = Vec::with_capacity(self.scopes.len());
         for scope in &self.scopes {
-            let prefix = index::prefix(self.order, self.queue, *scope);
+            let prefix = index::prefix(*scope);
             walks.push(Walk::begin(view, prefix.as_ref(), after, backwards)?);
         }
         let mut page = Page::empty();
@@ -188,7 +261,7 @@ impl<'a> Lists<'a> {
             }
             let place = walks[at].step(view)?;
             let id = index::conversation_at(&place).ok_or_else(|| view.damaged())?;
-            let row: Row = view.get(row_key(id))?.ok_or_else(|| view.damaged())?;
+            let row: Row = view.get(resolved_key(id))?.ok_or_else(|| view.damaged())?;
             last = Some(page::to_text(&place));
             if self.matches(&row) {
                 page.items.push(row);
