@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bench;
 mod doctor;
 mod export;
 mod failure;
@@ -67,6 +68,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Show what masks have still to reach, while no server runs
     Mask(mask::Mask),
+    /// Measure how fast this machine runs Clew
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -85,6 +88,7 @@ impl Command {
             Self::Restore(command) => command.run().await,
             Self::Doctor(command) => command.run().await,
             Self::Mask(command) => command.run().await,
+            Self::Bench(command) => command.run().await,
         }
     }
 }

@@ -1,0 +1,32 @@
+//! `clew bench`: how fast this machine runs Clew. Each subject measures itself beside a baseline of its own, in a
+//! directory that it makes and removes; no data directory is touched.
+
+mod log;
+
+use super::Failure;
+use clap::{Args, Subcommand};
+
+/// The arguments of `clew bench`.
+#[derive(Args)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// Measure the log: appending, replaying, reading streams, opening after a crash, room on disk and in memory
+    Log(log::Log),
+    /// Fill a log until the process is ended; what `log` runs beside itself
+    #[command(hide = true)]
+    LogFiller(log::Filler),
+}
+
+impl Bench {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        match self.subject {
+            Subject::Log(log) => log.run().await,
+            Subject::LogFiller(filler) => filler.run().await,
+        }
+    }
+}
