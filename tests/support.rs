@@ -16,9 +16,13 @@ use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{AgentId, ChannelId, CommandId, SessionId, StreamId};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Workspace};
+use clew_eventstore::observer::{CommitObserver, LeafSource};
+use clew_eventstore::store::EventStore;
+use clew_eventstore::vault::Vault;
 use clew_gateway::app::App;
 use clew_gateway::clock::Clock;
 use clew_gateway::config::Config;
+use clew_gateway::proofs::{self, Proofs};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -55,6 +59,21 @@ impl TestApp {
         assert!(app.set_up("Desk").await.expect("an empty workspace can be set up"));
         let router = app.router();
         Self { app, router, clock }
+    }
+
+    /// One whose log is the store that `open` makes, given who follows its leaves.
+    pub(crate) async fn over<S: EventStore + LeafSource>(open: impl FnOnce(Box<dyn CommitObserver>) -> Arc<S>) -> Self {
+        let told = Arc::new(AtomicI64::new(1_750_000_000_000_000));
+        let clock = Arc::clone(&told);
+        let clock_of_app = Clock::from_fn(move || Timestamp::from_micros(clock.fetch_add(1, Ordering::SeqCst)));
+        let log = proofs::in_memory().expect("a tree in memory needs nothing");
+        let store = open(Box::new(log.follower()));
+        let proofs = Proofs::start(log, Arc::<S>::clone(&store)).await;
+        let (vault, config) = (Arc::new(Vault::in_memory()), Config::default());
+        let app = App::compose(config, clock_of_app, store, vault, proofs, None).await.expect("a log opens");
+        assert!(app.set_up("Desk").await.expect("an empty workspace can be set up"));
+        let router = app.router();
+        Self { app, router, clock: told }
     }
 
     /// Lets so many seconds pass.

@@ -32,8 +32,13 @@ use clew_domain::ids::{
     AgentId, ChannelId, CommandId, ContactId, CorrelationId, EventId, RuleId, StreamId, StreamKind,
 };
 use clew_domain::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod samples;
 
 /// The layout that is written; a greater one is refused on reading.
 pub const FORMAT: u8 = 1;
@@ -48,6 +53,15 @@ pub type Upcaster = fn(&[u8]) -> Result<Event, CodecError>;
 
 /// For a schema and a kind of stream, how its events are read today, unless they read like today's.
 pub const UPCASTERS: &[(u16, StreamKind, Upcaster)] = &[];
+
+/// The schemas that a reader knows: today's, and how events of the ones before are read.
+#[derive(Clone, Copy)]
+struct Schemas<'a> {
+    today: u16,
+    upcasters: &'a [(u16, StreamKind, Upcaster)],
+}
+
+const KNOWN: Schemas<'_> = Schemas { today: SCHEMA, upcasters: UPCASTERS };
 
 /// Why bytes are no fact. Says where, never what the bytes were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,10 +154,10 @@ pub fn encode(fact: &Fact, salt: [u8; 16]) -> Result<Vec<u8>, StoreError> {
 
 /// The fact that these bytes are.
 pub fn decode(bytes: &[u8]) -> Result<Fact, CodecError> {
-    decode_with(bytes, UPCASTERS)
+    decode_knowing(KNOWN, bytes)
 }
 
-fn decode_with(bytes: &[u8], upcasters: &[(u16, StreamKind, Upcaster)]) -> Result<Fact, CodecError> {
+fn decode_knowing(schemas: Schemas<'_>, bytes: &[u8]) -> Result<Fact, CodecError> {
     let Some((header, event)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(CodecError::TooShort(bytes.len()));
     };
@@ -162,7 +176,7 @@ fn decode_with(bytes: &[u8], upcasters: &[(u16, StreamKind, Upcaster)]) -> Resul
         causation,
         correlation: CorrelationId(uuid(header, 136)),
         settings_version: u64::from_le_bytes(array(header, 152)),
-        event: decode_event(u16::from_le_bytes(array(header, 2)), stream.kind, event, upcasters)?,
+        event: decode_event(schemas, u16::from_le_bytes(array(header, 2)), stream.kind, event)?,
     };
     Ok(Fact { position: place.position, stream, version: place.version, recorded_at: place.recorded_at, body })
 }
@@ -205,20 +219,15 @@ fn encode_event(event: &Event, out: &mut Vec<u8>) {
     }
 }
 
-fn decode_event(
-    schema: u16,
-    kind: StreamKind,
-    bytes: &[u8],
-    upcasters: &[(u16, StreamKind, Upcaster)],
-) -> Result<Event, CodecError> {
-    if schema != SCHEMA {
-        if schema > SCHEMA {
+fn decode_event(schemas: Schemas<'_>, schema: u16, kind: StreamKind, bytes: &[u8]) -> Result<Event, CodecError> {
+    if schema != schemas.today {
+        if schema > schemas.today {
             return Err(CodecError::NewerSchema(schema));
         }
         if schema == 0 {
             return Err(CodecError::Header("schema"));
         }
-        if let Some((.., upcast)) = upcasters.iter().find(|(from, of, _)| (*from, *of) == (schema, kind)) {
+        if let Some((.., upcast)) = schemas.upcasters.iter().find(|(from, of, _)| (*from, *of) == (schema, kind)) {
             return upcast(bytes);
         }
     }
@@ -234,12 +243,14 @@ fn decode_event(
 }
 
 /// An event that takes up all of `bytes`.
-fn read_event<T: serde::de::DeserializeOwned>(mut bytes: &[u8]) -> Option<T> {
-    let mut deserializer = rmp_serde::Deserializer::new(&mut bytes);
+fn read_event<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     // An event is a handful of levels deep; the limit keeps forged bytes from exhausting the stack.
     deserializer.set_max_depth(32);
     let event = T::deserialize(&mut deserializer).ok()?;
-    bytes.is_empty().then_some(event)
+    // Only where no byte is left can not even a marker be read; a unit reads no further than its own.
+    let rest = <()>::deserialize(&mut deserializer);
+    matches!(rest, Err(rmp_serde::decode::Error::InvalidMarkerRead(_))).then_some(event)
 }
 
 fn actor_parts(actor: Actor) -> (u8, Uuid) {
@@ -281,6 +292,7 @@ fn timestamp(header: &[u8; HEADER_BYTES], at: usize, what: &'static str) -> Resu
 mod tests {
     use super::*;
     use crate::conformance;
+    use clew_domain::workspace::{Settings, WhenAgentLeaves, WorkspaceEvent};
     use proptest::prelude::*;
 
     fn sample(n: u64) -> Fact {
@@ -314,10 +326,54 @@ mod tests {
     #[test]
     fn bytes_behind_the_event_and_bytes_that_lack_are_refused() {
         let bytes = encode(&sample(1), [0; 16]).expect("a small fact");
-        assert_eq!(decode(&[&bytes[..], &[0]].concat()), Err(CodecError::Event(StreamKind::Conversation)));
+        for behind in 0..=u8::MAX {
+            let longer = [&bytes[..], &[behind]].concat();
+            assert_eq!(decode(&longer), Err(CodecError::Event(StreamKind::Conversation)), "{behind}");
+        }
         for length in 0..bytes.len() {
             assert!(decode(&bytes[..length]).is_err(), "{length}");
         }
+    }
+
+    #[test]
+    fn events_of_an_earlier_schema_are_read_by_what_upcasts_them() {
+        fn renamed(bytes: &[u8]) -> Result<Event, CodecError> {
+            let name: String = rmp_serde::from_slice(bytes).map_err(|_| CodecError::Event(StreamKind::Workspace))?;
+            Ok(Event::Workspace(WorkspaceEvent::WorkspaceCreated { name }))
+        }
+        let later = Schemas { today: 2, upcasters: &[(1, StreamKind::Workspace, renamed)] };
+        let conversation = encode(&sample(1), [0; 16]).expect("a small fact");
+        assert_eq!(decode_knowing(later, &conversation), Ok(sample(1)), "what no change touched reads as ever");
+        let mut old = conversation[..HEADER_BYTES].to_vec();
+        old[1] = StreamKind::Workspace as u8;
+        old.extend(rmp_serde::to_vec("Harbour").expect("a text"));
+        let upcast = decode_knowing(later, &old).expect("upcast").body.event;
+        assert_eq!(upcast, Event::Workspace(WorkspaceEvent::WorkspaceCreated { name: "Harbour".into() }));
+        assert_eq!(decode(&old), Err(CodecError::Event(StreamKind::Workspace)), "today nothing was written so");
+        old[2] = 0;
+        assert_eq!(decode_knowing(later, &old), Err(CodecError::Header("schema")));
+        old[2] = 3;
+        assert_eq!(decode_knowing(later, &old), Err(CodecError::NewerSchema(3)));
+    }
+
+    #[test]
+    fn a_field_that_came_later_has_its_default_in_older_facts() {
+        let mut old = encode(&sample(1), [0; 16]).expect("a small fact")[..HEADER_BYTES].to_vec();
+        old[1] = StreamKind::Workspace as u8;
+        // A variant by name, its fields by place: settings before `when_agent_leaves` was one of them.
+        let settings: ((bool, bool, u16, u32),) = ((true, false, 7, 90),);
+        old.extend(
+            rmp_serde::to_vec(&std::collections::BTreeMap::from([("SettingsChanged", settings)])).expect("plain"),
+        );
+        let settings = Settings {
+            agents_may_mask: true,
+            first_response_assigns: false,
+            conversations_per_agent_max: 7,
+            lock_grace_s: 90,
+            when_agent_leaves: WhenAgentLeaves::HandOver,
+        };
+        let event = decode(&old).expect("it reads").body.event;
+        assert_eq!(event, Event::Workspace(WorkspaceEvent::SettingsChanged { settings }));
     }
 
     proptest! {

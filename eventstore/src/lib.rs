@@ -8,6 +8,8 @@ pub mod codec;
 pub mod conformance;
 pub mod cursor;
 pub mod erasure;
+#[cfg(any(test, feature = "test-util"))]
+pub mod fuzz;
 pub mod observer;
 pub mod proofs;
 pub mod sealed;

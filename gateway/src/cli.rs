@@ -68,7 +68,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Show what masks have still to reach, while no server runs
     Mask(mask::Mask),
-    /// Measure this machine, with data of its own
+    /// Measure how fast this machine runs Clew
     Bench(bench::Bench),
 }
 

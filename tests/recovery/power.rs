@@ -10,13 +10,14 @@ use std::process::Command;
 const SHUTDOWN: &str = "import fcntl,os,struct,sys\n\
     fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587d,struct.pack('I',2))";
 
-struct Machine {
+/// A file system in an image.
+pub(super) struct Machine {
     dir: tempfile::TempDir,
     mounted: bool,
 }
 
 impl Machine {
-    fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut machine = Self { dir, mounted: false };
         let image = machine.path("image");
@@ -27,11 +28,11 @@ impl Machine {
         Ok(machine)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         self.path("mount/log")
     }
 
@@ -45,6 +46,11 @@ impl Machine {
         run("umount", &[text(&self.path("mount"))])?;
         self.mounted = false;
         Ok(())
+    }
+
+    /// Mounted for reading (`ro`) or writing (`rw`) from now on.
+    pub(super) fn remount(&mut self, how: &str) -> Result<(), String> {
+        run("mount", &["-o", &format!("remount,{how}"), text(&self.path("mount"))])
     }
 
     fn fail(&self) -> Result<(), String> {

@@ -6,6 +6,8 @@ mod contents;
 mod contents_index;
 mod disk;
 mod frame;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) mod fuzz;
 mod index;
 mod keeper;
 mod layout;
@@ -35,6 +37,7 @@ use clew_domain::time::Timestamp;
 use disk::unavailable;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt, unfold};
+use keeper::Role;
 use queue::{Job, Prepared, Queue};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -114,7 +117,7 @@ pub struct Store {
     queue: Arc<Queue>,
     head: watch::Receiver<Cursor>,
     writer: Option<JoinHandle<()>>,
-    keeper: Option<JoinHandle<()>>,
+    beside: Vec<JoinHandle<()>>,
     /// Holds the directory's lock.
     _lock: File,
 }
@@ -210,9 +213,12 @@ impl Store {
         let queue = Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max));
         let writer = writer::Writer::new(Arc::clone(&shared), Arc::clone(&queue), sender, options.observer, start);
         let writer = spawn("clew-log-writer", move || writer.run())?;
-        let kept = Arc::clone(&shared);
-        let keeper = spawn("clew-log-keeper", move || keeper::run(&kept))?;
-        let store = Self { shared, queue, head, writer: Some(writer), keeper: Some(keeper), _lock: lock };
+        let mut beside = Vec::with_capacity(2);
+        for (name, role) in [("clew-log-prepare", Role::Prepare), ("clew-log-keeper", Role::Keep)] {
+            let shared = Arc::clone(&shared);
+            beside.push(spawn(name, move || keeper::run(&shared, role))?);
+        }
+        let store = Self { shared, queue, head, writer: Some(writer), beside, _lock: lock };
         Ok((store, report))
     }
 
@@ -268,8 +274,8 @@ impl Drop for Store {
             let _ = writer.join();
         }
         self.shared.orders.stop();
-        if let Some(keeper) = self.keeper.take() {
-            let _ = keeper.join();
+        for thread in self.beside.drain(..) {
+            let _ = thread.join();
         }
     }
 }

@@ -1,5 +1,7 @@
-//! `clew bench`: measures this machine with data of its own, in a directory of its own. Never looks at real data.
+//! `clew bench`: how fast this machine runs Clew. Each subject measures itself beside a baseline of its own, in a
+//! directory that it makes and removes; no data directory is touched.
 
+mod log;
 mod projections;
 
 use super::Failure;
@@ -9,19 +11,26 @@ use clap::{Args, Subcommand};
 #[derive(Args)]
 pub(super) struct Bench {
     #[command(subcommand)]
-    of: Of,
+    subject: Subject,
 }
 
 #[derive(Subcommand)]
-enum Of {
-    /// Rebuild projections from a log made for it, ask for pages, follow events as they arrive
+enum Subject {
+    /// Measure the log: appending, replaying, reading streams, opening after a crash, room on disk and in memory
+    Log(log::Log),
+    /// Measure the projections: rebuilding from a log made for it, asking for pages, following events as they arrive
     Projections(projections::Projections),
+    /// Fill a log until the process is ended; what `log` runs beside itself
+    #[command(hide = true)]
+    LogFiller(log::Filler),
 }
 
 impl Bench {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        match self.of {
-            Of::Projections(command) => command.run().await,
+        match self.subject {
+            Subject::Log(log) => log.run().await,
+            Subject::Projections(projections) => projections.run().await,
+            Subject::LogFiller(filler) => filler.run().await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What goes on beside the writer: segments are prepared before they are needed, full ones are sealed, and heads of
-//! streams are loaded after opening. Nothing here is waited for by an append, unless a segment is not ready in time.
+//! streams are loaded after opening. Nothing here is waited for by an append, unless a segment is not ready in time;
+//! so segments are prepared by a thread of their own, and the rest gives way to whoever wants the processor.
 
 use super::Shared;
 use super::contents::{ContentsFile, Mark};
@@ -37,6 +38,15 @@ struct State {
     load_heads: bool,
     busy: bool,
     stop: bool,
+}
+
+/// What a thread beside the writer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Prepares segments: an append may soon wait for them.
+    Prepare,
+    /// All the rest, which nobody waits for.
+    Keep,
 }
 
 /// A segment to be prepared.
@@ -119,13 +129,20 @@ impl Orders {
         }
     }
 
-    fn next(&self) -> Task {
+    fn next(&self, role: Role) -> Task {
         let mut state = self.state();
-        state.busy = false;
-        self.changed.notify_all();
+        if role == Role::Keep {
+            state.busy = false;
+            self.changed.notify_all();
+        }
         loop {
-            if let Some(task) = state.next() {
-                state.busy = true;
+            let next = match role {
+                _ if state.stop => Some(Task::Stop),
+                Role::Prepare => state.to_prepare(),
+                Role::Keep => state.to_keep(),
+            };
+            if let Some(task) = next {
+                state.busy |= role == Role::Keep;
                 return task;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -150,17 +167,17 @@ impl State {
         }
     }
 
-    /// What an append may have to wait for comes first.
-    fn next(&mut self) -> Option<Task> {
-        if self.stop {
-            return Some(Task::Stop);
-        }
+    fn to_prepare(&mut self) -> Option<Task> {
         for kind in [FileKind::OpenFacts, FileKind::Contents] {
             if let Slot::Wanted(number, capacity) = *self.slot(kind) {
                 *self.slot(kind) = Slot::Making(number);
                 return Some(Task::Prepare(kind, number, capacity));
             }
         }
+        None
+    }
+
+    fn to_keep(&mut self) -> Option<Task> {
         if std::mem::take(&mut self.load_heads) {
             return Some(Task::LoadHeads);
         }
@@ -171,10 +188,17 @@ impl State {
     }
 }
 
+/// Less of the processor than whoever appends or reads, as a nice value.
+const YIELDING: i32 = 10;
+
 /// Does what is ordered until it is stopped.
-pub(super) fn run(shared: &Shared) {
+pub(super) fn run(shared: &Shared, role: Role) {
+    if role == Role::Keep {
+        // On Linux this is the thread's own; where it is refused, upkeep goes on with the priority that it has.
+        let _ = rustix::process::setpriority_process(None, YIELDING);
+    }
     loop {
-        let done = match shared.orders.next() {
+        let done = match shared.orders.next(role) {
             Task::Stop => return,
             Task::Prepare(kind, number, capacity) => {
                 let made = layout::create_segment(&*shared.disk, &shared.dir, kind, number, capacity);

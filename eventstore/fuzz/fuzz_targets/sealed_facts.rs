@@ -1,0 +1,4 @@
+//! `cargo +nightly fuzz run sealed_facts`: see `clew_eventstore::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| clew_eventstore::fuzz::run("sealed_facts", bytes));

@@ -1,0 +1,117 @@
+//! What keeps a log from being opened or written to: each is told in words that help, and nothing is lost.
+
+use super::power::Machine;
+use crate::support::program::{printed, run};
+use crate::support::requires::met;
+use clew_eventstore::backends::embedded::{Options, Store};
+use clew_eventstore::conformance::{commit, stream, write};
+use clew_eventstore::store::{EventStore, Health, StoreError};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+const FACTS_PER_COMMIT: u64 = 1_000;
+
+/// What the program says on standard error, and its exit code, when it may not go on.
+fn refusal(data: &Path) -> (Option<i32>, String) {
+    let done = run(data, &["user", "add", "bob", "--role", "agent"]);
+    assert!(!done.status.success());
+    (done.status.code(), String::from_utf8(done.stderr).expect("it prints text"))
+}
+
+#[test]
+fn a_directory_that_another_process_has_open_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    printed(&data, &["user", "add", "ada", "--role", "agent"]);
+    let lock = File::options().write(true).open(data.join("clew.lock")).expect("what a server holds");
+    lock.lock().expect("nobody has it");
+    let (code, says) = refusal(&data);
+    assert_eq!(code, Some(4), "{says}");
+    assert!(says.contains("in use"), "{says}");
+    lock.unlock().expect("it was held");
+    printed(&data, &["user", "add", "bob", "--role", "agent"]);
+}
+
+#[test]
+fn damage_before_the_tail_stops_the_start_and_names_file_and_byte() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    printed(&data, &["user", "add", "ada", "--role", "agent"]);
+    let path = data.join("facts/00000001.open");
+    let mut bytes = fs::read(&path).expect("the first segment");
+    bytes[200] ^= 1;
+    fs::write(&path, &bytes).expect("written");
+    let (code, says) = refusal(&data);
+    assert_eq!(code, Some(1), "{says}");
+    assert!(says.contains("00000001.open at byte"), "{says}");
+    assert_eq!(fs::read(&path).expect("the first segment"), bytes, "nothing was cut off");
+    bytes[200] ^= 1;
+    fs::write(&path, &bytes).expect("put back");
+    printed(&data, &["user", "add", "bob", "--role", "agent"]);
+}
+
+#[test]
+fn a_directory_that_can_only_be_read_is_named() {
+    let Some(mut machine) = machine() else { return };
+    let data = machine.path("mount/data");
+    printed(&data, &["user", "add", "ada", "--role", "agent"]);
+    machine.remount("ro").expect("it can be mounted for reading");
+    let (_, says) = refusal(&data);
+    assert!(says.contains("Read-only file system") && says.contains(data.to_str().expect("plain")), "{says}");
+    let refused = Store::open(&data, Options::default()).err();
+    assert!(matches!(&refused, Some(StoreError::Unavailable(why)) if why.contains("can't write to")), "{refused:?}");
+    machine.remount("rw").expect("and for writing again");
+    printed(&data, &["user", "add", "bob", "--role", "agent"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_commits_says_so_and_goes_on_when_there_is_room() {
+    let Some(machine) = machine() else { return };
+    let log = machine.log();
+    let (store, _) = Store::open(&log, Options::default()).expect("it opens");
+    let ballast = machine.path("mount/ballast");
+    fill(&ballast, 8 << 20);
+    let (mut acknowledged, why) = append_until_refused(&store, 0).await;
+    assert!(matches!(&why, StoreError::Unavailable(why) if why.contains("No space left on device")), "{why}");
+    assert!(matches!(store.health(), Health::Failed(why) if why.contains("No space left on device")));
+    assert_eq!(store.read_stream(stream(1), 0).await.expect("it reads").len() as u64, acknowledged);
+    fs::remove_file(&ballast).expect("room is made");
+    let more = commit(vec![write(stream(1), acknowledged, 0..FACTS_PER_COMMIT)]);
+    store.append(more).await.expect("it goes on by itself");
+    acknowledged += FACTS_PER_COMMIT;
+    assert_eq!(store.health(), Health::Ready);
+    drop(store);
+    let (store, report) = Store::open(&log, Options::default()).expect("it opens");
+    assert_eq!((report.facts, report.torn), (acknowledged, vec![]));
+    assert_eq!(store.read_stream_blocking(stream(1), 0).expect("it reads").len() as u64, acknowledged);
+}
+
+fn machine() -> Option<Machine> {
+    let made = Machine::new();
+    let why = made.as_ref().err().cloned().unwrap_or_default();
+    met(made.is_ok(), &format!("no file system in an image can be mounted: {why}")).then(|| made.expect("just seen"))
+}
+
+/// Takes all room but so many bytes.
+fn fill(path: &Path, left: u64) {
+    let mut file = File::create(path).expect("made");
+    let chunk = vec![1; 1 << 20];
+    let mut written = 0;
+    while file.write_all(&chunk).is_ok() {
+        written += chunk.len() as u64;
+    }
+    file.set_len(written.saturating_sub(left)).expect("cut");
+    file.sync_all().expect("synced");
+}
+
+async fn append_until_refused(store: &Store, from: u64) -> (u64, StoreError) {
+    let mut version = from;
+    loop {
+        let next = commit(vec![write(stream(1), version, 0..FACTS_PER_COMMIT)]);
+        match store.append(next).await {
+            Ok(_) => version += FACTS_PER_COMMIT,
+            Err(why) => return (version, why),
+        }
+    }
+}
