@@ -1,6 +1,7 @@
 //! What is known of the workspace, and the questions that its readers ask of it.
 //! How events change it stands in `evolve.rs`.
 
+use super::redactions::Redactions;
 use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
@@ -31,6 +32,8 @@ pub struct WorkspaceState {
     pub attributes: BTreeMap<AttributeKey, Attribute>,
     /// The service level policies and calendars in force.
     pub sla: Rules,
+    /// What is taken out of incoming texts before they are stored.
+    pub redactions: Redactions,
     /// Every account that ever was opened.
     pub accounts: BTreeMap<AgentId, Account>,
     /// Every token that ever was issued.
