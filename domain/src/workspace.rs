@@ -12,8 +12,8 @@ mod tests;
 
 pub use attribute::VALUE_CHARACTERS_MAX;
 pub use decide::{
-    CALENDARS_MAX, CHANNELS_MAX, Command, Rejection, REDACTION_PATTERNS_MAX, SLA_POLICIES_MAX, TEAMS_MAX, TOKENS_PER_ACCOUNT_MAX, Thing,
-    Workspace,
+    CALENDARS_MAX, CHANNELS_MAX, Command, REDACTION_PATTERNS_MAX, Rejection, SLA_POLICIES_MAX, TEAMS_MAX,
+    TOKENS_PER_ACCOUNT_MAX, Thing, Workspace,
 };
 pub use event::*;
 pub use redactions::{Redaction, Redactions};

@@ -160,7 +160,14 @@ impl Vault {
     fn on(disk: Disk, live: Live, numbers: Numbers) -> Self {
         let pages = PageSource::File(disk.pages());
         let backing = Mutex::new(Backing::Disk(Box::new(disk)));
-        Self { live: Mutex::new(live), numbers: Mutex::new(numbers), backing, waiting: Mutex::default(), pages, lost: None }
+        Self {
+            live: Mutex::new(live),
+            numbers: Mutex::new(numbers),
+            backing,
+            waiting: Mutex::default(),
+            pages,
+            lost: None,
+        }
     }
 
     /// Seals a content of `owner` under the next content number.

@@ -77,9 +77,9 @@ pub enum Answer {
 fn of_keys(vault: &Vault, now: Timestamp, ask: AskKeys) -> Answer {
     let answered = match ask {
         AskKeys::State => vault.status().map(|status| Answer::Text(described(&status))),
-        AskKeys::Rotate => vault.rotate().map(|()| {
-            Answer::Text("The keys are under a new key; the one before is overwritten.\n".to_owned())
-        }),
+        AskKeys::Rotate => vault
+            .rotate()
+            .map(|()| Answer::Text("The keys are under a new key; the one before is overwritten.\n".to_owned())),
         AskKeys::Export { holder, passphrase } => {
             let copy = vault.export_custody(&holder, now, &zeroize::Zeroizing::new(passphrase));
             copy.map(|copy| Answer::Copy(STANDARD.encode(copy)))

@@ -133,7 +133,11 @@ fn upload(server: &Server, known: &mut Known) {
 fn saved_reply(server: &Server, known: &mut Known) {
     let me = server.get("/v1/me").json();
     let agent = me["agent"]["id"].as_str().expect("an id").to_owned();
-    let made = server.done("POST", "/v1/saved-replies/collections", &json!({"name": "Mine", "owner": {"kind": "agent", "id": agent}}));
+    let made = server.done(
+        "POST",
+        "/v1/saved-replies/collections",
+        &json!({"name": "Mine", "owner": {"kind": "agent", "id": agent}}),
+    );
     known.collection = made["id"].as_str().expect("an id").to_owned();
     let saved = json!({"title": MARKER, "text": format!("Dear {MARKER}")});
     let path = format!("/v1/saved-replies/collections/{}/replies", known.collection);

@@ -48,7 +48,10 @@ async fn a_forgotten_contact_is_shown_as_forgotten_and_who_writes_again_is_a_new
     let forgotten = ada.post(&format!("/v1/contacts/{contact}/forget"), json!({})).await.expect(200);
     let before = json!({"position": forgotten["position"], "conversation": told["conversation"]});
     let shown = view(&before).await;
-    assert_eq!(shown["contact"], json!({"id": contact, "name": null, "handle": null, "forgotten": true, "blocked": false}));
+    assert_eq!(
+        shown["contact"],
+        json!({"id": contact, "name": null, "handle": null, "forgotten": true, "blocked": false})
+    );
     assert!(!shown.to_string().contains("MARKER"), "{shown}");
 
     let again = webhook.write("2", "+331", "Hello").await;

@@ -1,8 +1,8 @@
 //! What is known of the workspace, and the questions that its readers ask of it.
 //! How events change it stands in `evolve.rs`.
 
-use super::redactions::Redactions;
 use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
+use super::redactions::Redactions;
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
 use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};

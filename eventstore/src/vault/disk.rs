@@ -320,8 +320,8 @@ impl Disk {
         let sum = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
         self.other_slot_holds_a_key = true;
-        let written = grow(&self.kek, 2 * SLOT_SPACING)
-            .and_then(|()| self.kek.write_all_at(&bytes, slot as u64 * SLOT_SPACING));
+        let written =
+            grow(&self.kek, 2 * SLOT_SPACING).and_then(|()| self.kek.write_all_at(&bytes, slot as u64 * SLOT_SPACING));
         written.map_err(VaultError::io("write", &path))?;
         self.step(Step::SlotWritten)?;
         self.kek.sync_data().map_err(VaultError::io("sync", &path))?;

@@ -5,10 +5,10 @@
 use super::{Exit, Failure};
 use crate::clock::Clock;
 use crate::config::{Config, Options, Place};
-use clap::{Args, Subcommand};
 use crate::control::{self, Answer, Ask, AskKeys};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
 use clew_eventstore::erasure::CHECKPOINT_FILE;
 use clew_eventstore::vault::{PASSPHRASE_CHARACTERS_MIN, Vault, VaultError};
 use std::fs::OpenOptions;
@@ -70,7 +70,9 @@ impl Keys {
             Action::Rotate { place } => tell(&data_of(&place)?, Ask::Keys(AskKeys::Rotate)).await,
             Action::Export { holder, file, place } => export(&data_of(&place)?, holder, &file).await,
             Action::Import { file, place } => import(&data_of(&place)?, &file),
-            Action::Destroyed { copy, place } => tell(&data_of(&place)?, Ask::Keys(AskKeys::CopyDestroyed { copy })).await,
+            Action::Destroyed { copy, place } => {
+                tell(&data_of(&place)?, Ask::Keys(AskKeys::CopyDestroyed { copy })).await
+            }
         }
     }
 }

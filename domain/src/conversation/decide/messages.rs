@@ -5,7 +5,9 @@ use super::super::event::{
 };
 use super::super::state::{Delivery, Direction, Queue, State};
 use super::progress::{pend, resolve};
-use super::{Decision, Opening, Outcome, Receive, Redaction, Rejection, SendReply, Then, known_message, open, unmasked_message};
+use super::{
+    Decision, Opening, Outcome, Receive, Redaction, Rejection, SendReply, Then, known_message, open, unmasked_message,
+};
 use crate::fact::CommandMeta;
 use crate::ids::MessageId;
 

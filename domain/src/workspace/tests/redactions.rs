@@ -61,7 +61,9 @@ fn what_can_not_be_a_pattern_is_refused() {
 
 #[test]
 fn there_are_so_many_patterns_in_force_at_most() {
-    let rules = |count: usize| (0..count).map(|n| was_set(RuleId(Uuid::from_u128(100 + n as u128)), pattern(&n.to_string(), "x")));
+    let rules = |count: usize| {
+        (0..count).map(|n| was_set(RuleId(Uuid::from_u128(100 + n as u128)), pattern(&n.to_string(), "x")))
+    };
     let too_many = Rejection::TooMany { what: "redaction patterns", max: REDACTION_PATTERNS_MAX };
     given::<Workspace>(rules(REDACTION_PATTERNS_MAX)).when(set(NUMBER, &number())).then_rejected(too_many);
     let with_room = rules(REDACTION_PATTERNS_MAX).chain([removed(RuleId(Uuid::from_u128(100)))]);

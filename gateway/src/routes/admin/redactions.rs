@@ -74,11 +74,7 @@ pub async fn list(Admin(caller): Admin) -> Json<Items<RedactionSetup>> {
     post, path = "/v1/admin/redactions", tag = "admin", request_body = RedactionPattern,
     responses((status = 201, body = Created))
 )]
-pub async fn add(
-    State(app): State<AppState>,
-    command: AdminCommand,
-    Json(definition): Json<RedactionPattern>,
-) -> Made {
+pub async fn add(State(app): State<AppState>, command: AdminCommand, Json(definition): Json<RedactionPattern>) -> Made {
     make(&app, command, |id| Command::SetRedactionPattern { rule: RuleId(id), definition }).await
 }
 
