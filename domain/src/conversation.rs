@@ -7,8 +7,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{
-    Command, Conversation, Opening, Outcome, Receive, Redaction, Rejection, ReplyContext, SendReply, Then,
-};
+pub use decide::{Command, Conversation, Opening, Outcome, Receive, Rejection, ReplyContext, SendReply, Then};
 pub use event::*;
 pub use state::{Delivery, Direction, KnownMessage, KnownNote, Queue, State};

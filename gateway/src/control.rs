@@ -101,7 +101,7 @@ fn described(status: &VaultStatus) -> String {
     }
     for copy in &status.custody {
         let at = Timestamp::from_micros(copy.exported_at_micros);
-        let behind = status.generation - copy.generation;
+        let behind = status.generation.saturating_sub(copy.generation);
         let age = if behind == 0 { "current".to_owned() } else { format!("{behind} changes behind") };
         let (number, holder) = (copy.generation, &copy.holder);
         writeln!(text, "Custody copy {number}: held by {holder}, made {at}, {age}.").expect("a String takes all");

@@ -48,7 +48,7 @@ pub struct Source {
     pub channel: ChannelId,
     /// What it is.
     pub profile: ChannelProfile,
-    /// What may not be stored of a text that comes by it.
+    /// What may not be stored of a text that a contact sends by it.
     pub redactor: Arc<Redactor>,
     /// The version of the settings that say so.
     pub settings_version: u64,
@@ -122,9 +122,8 @@ impl Ingest {
         }
         let attachments = self.store_attachments(&contact, message, &sent).await?;
         let mut contents = Vec::new();
-        let redacted = source.redactor.redact(&sent.text);
         let body = Message {
-            text: redacted.text,
+            text: sent.text.clone(),
             link: sent.link.clone(),
             external_id: Some(sent.id.clone()),
             author: sent.author.clone(),
@@ -144,7 +143,7 @@ impl Ingest {
         let opening = Opening { started: started(source, &contact, &place, kind), team: source.profile.team };
         let meta = meta(source, Actor::Connector(source.channel), message.0, "record", sent.at);
         let conversation = derive::conversation(place.thread, place.number);
-        let command = conversation::Command::RecordReply { opening, reply, redactions: redacted.places };
+        let command = conversation::Command::RecordReply { opening, reply };
         let done = self.act(conversation, &meta, &command, contents).await?;
         Ok(ingested(conversation, message, &done, contact.appended))
     }

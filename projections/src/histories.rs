@@ -410,11 +410,7 @@ impl History {
             origin,
         };
         if origin == ReplyOrigin::Channel {
-            return Some(Command::RecordReply {
-                opening: Opening { started, team: None },
-                reply,
-                redactions: Vec::new(),
-            });
+            return Some(Command::RecordReply { opening: Opening { started, team: None }, reply });
         }
         let context = ReplyContext { agent: Some(who), seen: state.version, first_response_assigns: true };
         let then = match self.roll(6) {

@@ -8,7 +8,7 @@ mod ownership;
 mod progress;
 mod rejection;
 
-pub use command::{Command, Opening, Outcome, Receive, Redaction, ReplyContext, SendReply, Then};
+pub use command::{Command, Opening, Outcome, Receive, ReplyContext, SendReply, Then};
 pub use rejection::Rejection;
 
 use super::event::ConversationEvent;
@@ -36,9 +36,7 @@ impl Decider for Conversation {
         }
         match command {
             Command::Receive(receive) => messages::receive(state, receive),
-            Command::RecordReply { opening, reply, redactions } => {
-                Ok(messages::record_reply(state, *opening, reply, redactions))
-            }
+            Command::RecordReply { opening, reply } => Ok(messages::record_reply(state, *opening, reply)),
             Command::FollowUp(started) => progress::follow_up(state, *started),
             Command::SendReply(send) => messages::send_reply(state, meta, send),
             Command::ReportDelivery { reply, outcome } => messages::report_delivery(state, *reply, *outcome),

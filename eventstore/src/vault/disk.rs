@@ -104,6 +104,8 @@ impl Disk {
         pages: &[BTreeMap<u32, Arc<Cover>>; 2],
     ) -> Result<Self, VaultError> {
         let mut disk = Self::empty(dir)?;
+        // Copies of the state are told apart, and told old, by their generation: it never goes back.
+        disk.generation = root.custody.iter().map(|copy| copy.generation).max().unwrap_or(0);
         let mut space = Space { free: BTreeMap::new(), end: 0 };
         for (number, page) in &pages[0] {
             let place = disk.write_page(TreeKind::Contents, *number, page, &mut space)?;

@@ -19,8 +19,6 @@ pub enum Command {
         opening: Opening,
         /// The reply; its origin is the channel.
         reply: ReplySent,
-        /// What was replaced in it before it was sealed.
-        redactions: Vec<Redaction>,
     },
     /// Answer.
     SendReply(SendReply),
@@ -173,13 +171,10 @@ pub struct Receive {
     /// The message.
     pub message: MessageReceived,
     /// What was replaced in it before it was sealed: by which rule, in how many places.
-    pub redactions: Vec<Redaction>,
+    pub redactions: Vec<(Option<RuleId>, u32)>,
     /// Whether a resolved conversation is reopened by it.
     pub reopens: bool,
 }
-
-/// By which rule something was replaced (none: the built-in one for card numbers), and in how many places.
-pub type Redaction = (Option<RuleId>, u32);
 
 /// How a conversation begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,7 @@ use super::super::event::{
 };
 use super::super::state::{Delivery, Direction, Queue, State};
 use super::progress::{pend, resolve};
-use super::{
-    Decision, Opening, Outcome, Receive, Redaction, Rejection, SendReply, Then, known_message, open, unmasked_message,
-};
+use super::{Decision, Opening, Outcome, Receive, Rejection, SendReply, Then, known_message, open, unmasked_message};
 use crate::fact::CommandMeta;
 use crate::ids::MessageId;
 
@@ -27,7 +25,8 @@ pub(super) fn receive(state: &State, receive: &Receive) -> Decision {
     }
     let mut events = begin(state, receive.opening);
     events.push(E::MessageReceived(receive.message.clone()));
-    events.extend(redacted(message, &receive.redactions));
+    let redactions = receive.redactions.iter();
+    events.extend(redactions.map(|&(rule, places)| E::MessageRedacted { message, rule, places }));
     events.extend(match state.queue {
         Queue::New => None,
         Queue::Pending => Some(E::ReturnedToNew { cause: ReturnCause::ContactReplied }),
@@ -45,18 +44,12 @@ fn begin(state: &State, opening: Opening) -> Vec<E> {
     std::iter::once(E::Started(opening.started)).chain(opening.team.map(assigned)).collect()
 }
 
-/// That something was taken out before the message was stored.
-fn redacted(message: MessageId, redactions: &[Redaction]) -> impl Iterator<Item = E> {
-    redactions.iter().map(move |&(rule, places)| E::MessageRedacted { message, rule, places })
-}
-
-pub(super) fn record_reply(state: &State, opening: Opening, reply: &ReplySent, redactions: &[Redaction]) -> Vec<E> {
+pub(super) fn record_reply(state: &State, opening: Opening, reply: &ReplySent) -> Vec<E> {
     if state.messages.contains_key(&reply.reply) {
         return Vec::new();
     }
     let mut events = begin(state, opening);
     events.push(E::ReplySent(reply.clone()));
-    events.extend(redacted(reply.reply, redactions));
     events
 }
 
