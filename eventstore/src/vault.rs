@@ -328,7 +328,9 @@ impl Vault {
             together.push(wanted);
         }
         self.carry_out(&mut backing, &together)?;
-        together.iter().for_each(|puncture| puncture.done.store(true, Ordering::Release));
+        for puncture in &together {
+            puncture.done.store(true, Ordering::Release);
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// A text that is searched for, in all its forms.
@@ -13,10 +14,6 @@ pub(crate) struct Marker {
 impl Marker {
     pub(crate) fn new(text: &str) -> Self {
         let utf16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
-        let hex = |upper: bool| {
-            let digits = text.bytes().map(|byte| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
-            digits.collect::<String>().into_bytes()
-        };
         let mut forms = vec![
             ("plain", text.as_bytes().to_vec()),
             ("in capitals", text.to_uppercase().into_bytes()),
@@ -24,8 +21,8 @@ impl Marker {
             ("backwards", text.bytes().rev().collect()),
             ("UTF-16 LE", utf16(u16::to_le_bytes)),
             ("UTF-16 BE", utf16(u16::to_be_bytes)),
-            ("hexadecimal", hex(false)),
-            ("hexadecimal", hex(true)),
+            ("hexadecimal", hex(text).into_bytes()),
+            ("hexadecimal", hex(text).to_uppercase().into_bytes()),
         ];
         for before in 0..3 {
             let text = [&vec![0; before], text.as_bytes()].concat();
@@ -54,6 +51,13 @@ impl Marker {
         }
         found
     }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes all");
+        hex
+    })
 }
 
 /// Files are made of zeros ahead of use: there is nothing to look for in those.
@@ -95,8 +99,7 @@ fn a_marker_is_found_in_each_of_its_forms() {
         assert_eq!(marker.found_in(&noise), Some("plain"));
         assert_eq!(marker.found_in(STANDARD_NO_PAD.encode(&noise).as_bytes()), Some("Base64"), "{before}");
     }
-    let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(marker.found_in(hex.as_bytes()), Some("hexadecimal"));
+    assert_eq!(marker.found_in(hex(&marker.text).as_bytes()), Some("hexadecimal"));
     let wide: Vec<u8> = marker.text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(marker.found_in(&wide), Some("UTF-16 LE"));
     assert_eq!(marker.found_in(b"Zq7MARKERxk29v"), None);

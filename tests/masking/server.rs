@@ -2,6 +2,7 @@
 
 use crate::support::program::{clew, printed};
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -26,7 +27,9 @@ pub(crate) struct Answer {
 pub(crate) fn token(data: &Path) -> String {
     let roles = ["admin", "supervisor", "agent", "auditor", "operator", "connector"];
     let mut add = vec!["user", "add", "root"];
-    roles.iter().for_each(|role| add.extend(["--role", role]));
+    for role in roles {
+        add.extend(["--role", role]);
+    }
     printed(data, &add);
     let scopes = ["--scope", "read", "--scope", "write", "--scope", "admin", "--scope", "inbound"];
     let issue = [&["token", "issue", "root", "--name", "test", "--json"], &scopes[..]].concat();
@@ -74,10 +77,10 @@ impl Server {
             body.len()
         );
         if !headers.iter().any(|(name, _)| *name == "webhook-signature") {
-            head += &format!("authorization: Bearer {}\r\n", self.token);
+            write!(head, "authorization: Bearer {}\r\n", self.token).expect("a String takes all");
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            write!(head, "{name}: {value}\r\n").expect("a String takes all");
         }
         stream.write_all(head.as_bytes()).expect("sent");
         stream.write_all(b"\r\n").expect("sent");

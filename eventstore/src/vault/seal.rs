@@ -27,9 +27,9 @@ impl ContentKeys {
         leaves[..KEY_BYTES].copy_from_slice(content);
         leaves[KEY_BYTES..].copy_from_slice(contact);
         let mut out = Zeroizing::new([0; 64]);
-        let expander = Hkdf::<Sha256>::from_prk(leaves.as_slice()).expect("the leaves have 64 bytes");
-        let expanded = expander.expand_multi_info(&[INFO, salt], out.as_mut_slice());
-        expanded.expect("HKDF-SHA256 gives up to 8160 bytes");
+        let kdf = Hkdf::<Sha256>::from_prk(leaves.as_slice()).expect("the leaves have 64 bytes");
+        let filled = kdf.expand_multi_info(&[INFO, salt], out.as_mut_slice());
+        filled.expect("HKDF-SHA256 gives up to 8160 bytes");
         let mut keys = Self { encryption: Zeroizing::new([0; KEY_BYTES]), commit: [0; 32] };
         keys.encryption.copy_from_slice(&out[..KEY_BYTES]);
         keys.commit.copy_from_slice(&out[KEY_BYTES..]);
