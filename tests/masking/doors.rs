@@ -186,6 +186,10 @@ fn what_is_written_is_never_in_the_clear_and_what_is_masked_is_nowhere() {
         disk.holds_no_marker(name);
     }
     imported(&disk);
+    let backup = disk.dir.path().join("backup");
+    printed(&disk.data(), &["backup", backup.to_str().expect("UTF-8")]);
+    assert!(files_below(&backup).len() > 3, "there is a backup to search");
+    disk.holds_no_marker("a backup");
     let server = start();
     let past = mask_everything(&server, &known);
     nothing_answers_with_it(&disk, &server, &known, &past);
