@@ -4,6 +4,7 @@ mod audit;
 mod browser;
 mod dependencies;
 mod import;
+mod masking;
 mod openapi;
 mod recovery;
 mod routes;

@@ -7,6 +7,7 @@ mod conversations;
 mod feed;
 mod health;
 mod me;
+mod redactions;
 mod regions;
 mod saved_replies;
 mod sessions;

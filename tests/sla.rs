@@ -17,7 +17,8 @@ pub(crate) async fn receive(app: &TestApp, channel: ChannelId, handle: &str) -> 
     let state = &app.app.state;
     let settings = state.directory.settings();
     let profile = settings.workspace.channels[&channel].profile.clone();
-    let source = Source { channel, profile, settings_version: settings.version };
+    let redactor = settings.workspace.redactions.redactor();
+    let source = Source { channel, profile, redactor, settings_version: settings.version };
     let message = ChannelMessage {
         id: Uuid::new_v4().to_string(),
         contact: ContactIdentity { handle: handle.to_owned(), name: None },

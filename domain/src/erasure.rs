@@ -173,7 +173,9 @@ fn of_workspace(event: &WorkspaceEvent) -> (BroughtIn<'_>, Erasure) {
         | E::ChannelCalendarSet { .. }
         | E::SlaPolicySet { .. }
         | E::SlaPoliciesOrdered { .. }
-        | E::SlaPolicyRemoved { .. } => neither(),
+        | E::SlaPolicyRemoved { .. }
+        | E::RedactionPatternSet { .. }
+        | E::RedactionPatternRemoved { .. } => neither(),
     }
 }
 

@@ -5,14 +5,16 @@ mod attribute;
 mod decide;
 mod event;
 mod evolve;
+mod redactions;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use attribute::VALUE_CHARACTERS_MAX;
 pub use decide::{
-    CALENDARS_MAX, CHANNELS_MAX, Command, Rejection, SLA_POLICIES_MAX, TEAMS_MAX, TOKENS_PER_ACCOUNT_MAX, Thing,
-    Workspace,
+    CALENDARS_MAX, CHANNELS_MAX, Command, REDACTION_PATTERNS_MAX, Rejection, SLA_POLICIES_MAX, TEAMS_MAX,
+    TOKENS_PER_ACCOUNT_MAX, Thing, Workspace,
 };
 pub use event::*;
+pub use redactions::{Redaction, Redactions};
 pub use state::{Account, Attribute, Catalog, Channel, Named, Team, Token, WorkspaceState};

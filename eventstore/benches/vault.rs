@@ -5,6 +5,7 @@
 
 use clew_domain::content::{ContactNumber, ContentId};
 use clew_domain::conversation::ContentSpan;
+use clew_domain::plaintext::Message;
 use clew_eventstore::vault::{KEK_FILE, Vault};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ const BILLION: u64 = 1_000_000_000;
 
 fn main() {
     seal();
+    seal_message();
     preview();
     mask();
     state_size();
@@ -49,6 +51,20 @@ fn seal() {
         let each = start.elapsed() / u32::try_from(count).unwrap();
         println!("seal 300 bytes, {name}: {each:?} each, {:.0}/s (promised 500,000/s)", 1.0 / each.as_secs_f64());
     }
+}
+
+/// With what the desk adds to it: the value's encoding, and the commitment that the fact holds.
+fn seal_message() {
+    let (_root, vault) = on_disk();
+    let message = Message { text: "x".repeat(TEXT.len()), ..Message::default() };
+    let count = 500_000;
+    let start = Instant::now();
+    for n in 0..count {
+        let owner = ContactNumber(1 + scattered(n, 100_000));
+        black_box(vault.seal_value(owner, &message).unwrap().reference());
+    }
+    let each = start.elapsed() / u32::try_from(count).unwrap();
+    println!("seal a message of 300 bytes and commit to it: {each:?} each, {:.0}/s", 1.0 / each.as_secs_f64());
 }
 
 fn preview() {
@@ -90,6 +106,19 @@ fn mask() {
         }
         report(&format!("mask one content, {masks} masks behind"), &mut times, "20 ms");
     }
+    let (masks, threads) = (25, 8);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let vault = &vault;
+            scope.spawn(move || {
+                for n in 0..masks {
+                    vault.puncture(&[single(scattered(BILLION * 2 + thread * masks + n, BILLION))], &[]).unwrap();
+                }
+            });
+        }
+    });
+    println!("mask by {threads} at once, 110,200 masks behind: {:?} each", start.elapsed() / 200);
     drop(root);
 }
 

@@ -14,7 +14,7 @@ pub use verify::{Finding, Report, VerifyError, verify};
 use crate::cursor::Cursor;
 use crate::store::{Commit, EventStore, StoreError, StreamWrite};
 use crate::vault::{Vault, VaultError};
-use checkpoint::Checkpoint;
+use checkpoint::{Checkpoint, Forgotten};
 use clew_domain::contact::ContactEvent;
 use clew_domain::content::{ContactNumber, ContentId};
 use clew_domain::conversation::ContentSpan;
@@ -39,6 +39,10 @@ const COMPLETIONS_PER_COMMIT: usize = 500;
 /// Facts between two checkpoints while nothing is erased.
 const FACTS_PER_CHECKPOINT: u64 = 100_000;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// How long what is unreadable already waits for more, before its ciphertexts are overwritten in one go.
+const GATHERED_FOR: Duration = Duration::from_millis(100);
+/// How long after a contact was forgotten a content of theirs may still come in: longer than any request takes.
+const LATE_FOR_S: i64 = 600;
 
 /// The checkpoint's file. Losing it costs a pass over the log; it must go when keys are put back.
 pub const CHECKPOINT_FILE: &str = "erasure";
@@ -122,6 +126,10 @@ struct Ledger {
     /// Completed before the log was read so far.
     ahead: BTreeSet<EventId>,
     completed: u64,
+    /// Contacts that were forgotten so shortly before that contents of theirs, sealed just before, may still come in.
+    lately: Vec<Forgotten>,
+    /// What came in since, whosever it is.
+    late: Vec<ContentSpan>,
     unsaved_facts: u64,
     unsaved_completions: bool,
     installation_version: u64,
@@ -144,6 +152,7 @@ impl Eraser {
             && let Some(saved) = Checkpoint::load(path, &*store).await?
         {
             (ledger.seen, ledger.installation_version) = (saved.cursor(), saved.installation_version);
+            ledger.lately = saved.lately;
         }
         let (more, turn) = (Notify::new(), tokio::sync::Mutex::new(()));
         let ledger = Mutex::new(ledger);
@@ -172,6 +181,9 @@ impl Eraser {
                 },
                 () = self.more.notified() => {}
                 () = retry => {}
+            }
+            if self.all_unreadable() {
+                tokio::time::sleep(GATHERED_FOR).await;
             }
             let outcome = self.carry_out().await;
             failed = outcome.is_err();
@@ -265,6 +277,7 @@ impl Eraser {
             ledger.pending.entry(fact.id).or_insert_with(|| Pending::of(fact, erasure));
         }
         if in_order {
+            ledger.watch_for_late_contents(fact);
             if fact.stream == StreamId::INSTALLATION {
                 ledger.installation_version = ledger.installation_version.max(fact.version);
             }
@@ -304,6 +317,7 @@ impl Eraser {
             self.reach(batch, Stage::Overwritten);
             self.complete(batch).await?;
         }
+        self.overwrite_late().await?;
         self.save_checkpoint().await
     }
 
@@ -319,6 +333,30 @@ impl Eraser {
         for ids in ids.chunks(CONTENTS_PER_ERASE) {
             self.store.erase(ids.to_vec()).await?;
         }
+        Ok(())
+    }
+
+    /// Whether something is pending, and nothing of it can be read.
+    fn all_unreadable(&self) -> bool {
+        let ledger = self.lock();
+        !ledger.pending.is_empty() && ledger.pending.values().all(|pending| pending.stage >= Stage::Unreadable)
+    }
+
+    /// Removes the ciphertexts that came in after their contact was forgotten.
+    async fn overwrite_late(&self) -> Result<(), ErasureError> {
+        let (late, forgotten): (Vec<_>, BTreeSet<_>) = {
+            let ledger = self.lock();
+            (ledger.late.clone(), ledger.lately.iter().map(|forgotten| forgotten.contact).collect())
+        };
+        let mut theirs = Vec::new();
+        for id in late.iter().copied().flat_map(ContentSpan::ids) {
+            let content = self.store.read_content(id).await?;
+            theirs.extend(content.filter(|content| forgotten.contains(&content.owner)).map(|content| content.id));
+        }
+        if !theirs.is_empty() {
+            self.store.erase(theirs).await?;
+        }
+        self.lock().late.drain(..late.len());
         Ok(())
     }
 
@@ -378,16 +416,16 @@ impl Eraser {
     /// Saves how far all is done, at a moment when nothing is pending.
     async fn save_checkpoint(&self) -> Result<(), ErasureError> {
         let Some(path) = &self.checkpoint else { return Ok(()) };
-        let (seen, installation_version) = {
+        let (seen, installation_version, lately) = {
             let mut ledger = self.lock();
             let worth_it = ledger.unsaved_completions || ledger.unsaved_facts >= FACTS_PER_CHECKPOINT;
-            if !worth_it || !ledger.pending.is_empty() || !ledger.ahead.is_empty() {
+            if !worth_it || !ledger.pending.is_empty() || !ledger.ahead.is_empty() || !ledger.late.is_empty() {
                 return Ok(());
             }
             (ledger.unsaved_completions, ledger.unsaved_facts) = (false, 0);
-            (ledger.seen.clone(), ledger.installation_version)
+            (ledger.seen.clone(), ledger.installation_version, ledger.lately.clone())
         };
-        let checkpoint = Checkpoint::at(&seen, installation_version, &*self.store).await?;
+        let checkpoint = Checkpoint::at(&seen, installation_version, lately, &*self.store).await?;
         if let Err(cause) = checkpoint.save(path) {
             // The log has it all: the next start reads more of it.
             tracing::warn!(%cause, "the checkpoint of erasures could not be saved");
@@ -406,6 +444,16 @@ impl Eraser {
 }
 
 impl Ledger {
+    fn watch_for_late_contents(&mut self, fact: &Fact) {
+        self.lately.retain(|forgotten| fact.recorded_at <= forgotten.at.plus_secs(LATE_FOR_S));
+        if !self.lately.is_empty() {
+            self.late.extend(fact.event.brings_in().spans());
+        }
+        if let Event::Contact(ContactEvent::Forgotten { number }) = &fact.event {
+            self.lately.push(Forgotten { contact: *number, at: fact.recorded_at });
+        }
+    }
+
     fn completed_one(&mut self, done: &Pending) {
         if self.pending.remove(&done.of).is_some() {
             self.completed += 1;

@@ -38,7 +38,8 @@ use serde::de::DeserializeOwned;
 use sha2::Sha256;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tree::{PageRef, Pages, Punctured, Tree};
 use zeroize::Zeroizing;
@@ -46,13 +47,20 @@ use zeroize::Zeroizing;
 /// Numbers of contents and contacts are below this.
 pub(crate) const NUMBERS_END: u64 = 1 << 40;
 
+/// Bytes that a content's tag covers beside its ciphertext: two numbers and what the caller adds.
+const BOUND_BYTES_MAX: usize = 32;
+
 /// Seals, opens and makes unreadable. All calls may block on the disk for a moment; a puncture syncs it.
 pub struct Vault {
     live: Mutex<Live>,
     numbers: Mutex<Numbers>,
     /// Held while the state is replaced.
     backing: Mutex<Backing>,
+    /// Punctures that wait for their turn; who has it takes all of them along.
+    waiting: Mutex<Vec<Arc<Puncture>>>,
     pages: PageSource,
+    /// The directory whose keys are lost.
+    lost: Option<PathBuf>,
 }
 
 struct Live {
@@ -60,6 +68,13 @@ struct Live {
     contacts: Tree,
     secret: Key,
     custody: Vec<Custody>,
+}
+
+/// What somebody wants to be punctured.
+struct Puncture {
+    contents: Vec<Range<u64>>,
+    contacts: Vec<Range<u64>>,
+    done: AtomicBool,
 }
 
 enum Backing {
@@ -120,14 +135,39 @@ impl Vault {
             live: Mutex::new(Live::new().expect("the system gives random numbers")),
             numbers: Mutex::new(Numbers::in_memory()),
             backing: Mutex::new(Backing::Memory { generation: 1 }),
+            waiting: Mutex::default(),
             pages: PageSource::Memory(Mutex::default()),
+            lost: None,
         }
+    }
+
+    /// In place of the keys in `dir`, which are lost: nothing opens, and nothing can be sealed. For reading the facts.
+    pub fn lost(dir: &Path) -> Self {
+        let vault = Self { lost: Some(dir.to_owned()), ..Self::in_memory() };
+        {
+            let mut live = lock(&vault.live);
+            live.contents = Tree::lost(TreeKind::Contents);
+            live.contacts = Tree::lost(TreeKind::Contacts);
+        }
+        vault
+    }
+
+    /// Whether this stands in place of keys that are lost.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     fn on(disk: Disk, live: Live, numbers: Numbers) -> Self {
         let pages = PageSource::File(disk.pages());
         let backing = Mutex::new(Backing::Disk(Box::new(disk)));
-        Self { live: Mutex::new(live), numbers: Mutex::new(numbers), backing, pages }
+        Self {
+            live: Mutex::new(live),
+            numbers: Mutex::new(numbers),
+            backing,
+            waiting: Mutex::default(),
+            pages,
+            lost: None,
+        }
     }
 
     /// Seals a content of `owner` under the next content number.
@@ -151,8 +191,8 @@ impl Vault {
         lock(&self.numbers).contents(count).map(ContentId)
     }
 
-    /// Seals a content under a reserved number, together with associated data that opening must name again. A
-    /// number is used once.
+    /// Seals a content under a reserved number, together with associated data (16 bytes at most) that opening must
+    /// name again. A number is used once.
     pub fn seal_at(
         &self,
         id: ContentId,
@@ -175,8 +215,13 @@ impl Vault {
         if seal::sealed_bytes(plaintext.len()) > limits::CONTENT_BYTES_MAX {
             return Err(VaultError::TooLarge { bytes: plaintext.len() });
         }
-        let keys = self.keys(id, owner, &salt)?.ok_or(VaultError::Erased { id, owner })?;
-        let sealed = seal::seal(&keys, &bound(id, owner, associated), plaintext);
+        let keys = self.keys(id, owner, &salt)?.ok_or_else(|| match &self.lost {
+            Some(dir) => VaultError::KekLost { dir: dir.clone(), how: "is not in use" },
+            None => VaultError::Erased { id, owner },
+        })?;
+        let mut bound = [0; BOUND_BYTES_MAX];
+        let length = bind(&mut bound, id, owner, associated);
+        let sealed = seal::seal(&keys, &bound[..length], plaintext);
         Ok(SealedContent { id, owner, salt, key_commit: keys.commit, sealed })
     }
 
@@ -215,7 +260,9 @@ impl Vault {
         if keys.commit != content.key_commit {
             return Err(OpenError::Damaged(id, "it was sealed under another key"));
         }
-        let plaintext = seal::open(&keys, &bound(id, owner, associated), &content.sealed);
+        let mut bound = [0; BOUND_BYTES_MAX];
+        let length = bind(&mut bound, id, owner, associated);
+        let plaintext = seal::open(&keys, &bound[..length], &content.sealed);
         plaintext.ok_or(OpenError::Damaged(id, "its ciphertext does not match its tag"))
     }
 
@@ -262,9 +309,34 @@ impl Vault {
         if contacts.contains(&ContactNumber::WORKSPACE) {
             return Err(VaultError::WorkspaceStays);
         }
-        let contents: Vec<_> = contents.iter().map(|span| span.first.0..span.first.0 + u64::from(span.count)).collect();
-        let contacts: Vec<_> = contacts.iter().map(|contact| contact.0..contact.0 + 1).collect();
+        if self.is_lost() {
+            return Ok(());
+        }
+        let wanted = Arc::new(Puncture {
+            contents: contents.iter().map(|span| span.first.0..span.first.0 + u64::from(span.count)).collect(),
+            contacts: contacts.iter().map(|contact| contact.0..contact.0 + 1).collect(),
+            done: AtomicBool::new(false),
+        });
+        lock(&self.waiting).push(Arc::clone(&wanted));
         let mut backing = lock(&self.backing);
+        if wanted.done.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut together = std::mem::take(&mut *lock(&self.waiting));
+        if !together.iter().any(|puncture| Arc::ptr_eq(puncture, &wanted)) {
+            // Somebody took it along and failed.
+            together.push(wanted);
+        }
+        self.carry_out(&mut backing, &together)?;
+        for puncture in &together {
+            puncture.done.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self, backing: &mut Backing, together: &[Arc<Puncture>]) -> Result<(), VaultError> {
+        let contents: Vec<_> = together.iter().flat_map(|puncture| puncture.contents.clone()).collect();
+        let contacts: Vec<_> = together.iter().flat_map(|puncture| puncture.contacts.clone()).collect();
         let (mut root, mut changed) = self.without(&contents, &contacts)?;
         if changed.is_empty() {
             return backing.finish();
@@ -309,6 +381,10 @@ impl Vault {
 
     /// All numbers that are punctured.
     pub fn punctured(&self) -> Result<PuncturedNumbers, VaultError> {
+        if self.is_lost() {
+            let all = || std::iter::once(0..NUMBERS_END).collect();
+            return Ok(PuncturedNumbers { contents: all(), contacts: all() });
+        }
         let mut live = lock(&self.live);
         let ranges = |gaps: Vec<(u64, u64)>| gaps.into_iter().map(|(first, end)| first..end).collect();
         let contents = ranges(live.contents.gaps(&self.pages)?);
@@ -369,8 +445,8 @@ impl Live {
     fn root(&self) -> Root {
         Root {
             secret: self.secret.clone(),
-            contents: self.contents.shape().clone(),
-            contacts: self.contacts.shape().clone(),
+            contents: Arc::clone(self.contents.shape()),
+            contacts: Arc::clone(self.contacts.shape()),
             custody: self.custody.clone(),
         }
     }
@@ -399,7 +475,8 @@ impl Backing {
                 for (tree, punctured) in changed {
                     for (number, page) in &punctured.pages {
                         let key = Key::copied(&[0; 32]);
-                        punctured.shape.pages.insert(*number, PageRef { offset: 0, bytes: 0, key });
+                        let shape = Arc::make_mut(&mut punctured.shape);
+                        shape.pages.insert(*number, PageRef { offset: 0, bytes: 0, key });
                         pages.insert((*tree, *number), page.clone());
                     }
                     pages.retain(|(of, number), _| of != tree || punctured.shape.pages.contains_key(number));
@@ -445,13 +522,13 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// What a content's tag covers beside its ciphertext.
-fn bound(id: ContentId, owner: ContactNumber, associated: &[u8]) -> Vec<u8> {
-    let mut bound = Vec::with_capacity(16 + associated.len());
-    bound.extend_from_slice(&id.0.to_le_bytes());
-    bound.extend_from_slice(&owner.0.to_le_bytes());
-    bound.extend_from_slice(associated);
-    bound
+/// What a content's tag covers beside its ciphertext, in its first bytes; the answer is how many.
+fn bind(bound: &mut [u8; BOUND_BYTES_MAX], id: ContentId, owner: ContactNumber, associated: &[u8]) -> usize {
+    let length = 16 + associated.len();
+    bound[..8].copy_from_slice(&id.0.to_le_bytes());
+    bound[8..16].copy_from_slice(&owner.0.to_le_bytes());
+    bound[16..length].copy_from_slice(associated);
+    length
 }
 
 /// Has the files made beside and renames them into place, so that a crash on the way never looks like a lost key.

@@ -22,7 +22,7 @@ use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
 use clew_domain::workspace::{Command, Workspace};
 use clew_eventstore::backends::{embedded, memory};
-use clew_eventstore::erasure::{Eraser, ErasureError};
+use clew_eventstore::erasure::{CHECKPOINT_FILE, Eraser, ErasureError};
 use clew_eventstore::proofs::ProofError;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::{Vault, VaultError};
@@ -75,7 +75,8 @@ pub enum OpenError {
     #[error("the data directory {} is in use by another clew; stop it first", .0.display())]
     InUse(PathBuf),
     /// The log is there and its keys are not.
-    #[error("{} holds a log but no keys; put back the keys directory, without which nothing can be read", .0.display())]
+    #[error("{} holds a log but no keys; put back the keys directory, or import a custody copy with `clew keys import`. \
+             Without them no content can be read; facts, audit trail and proofs can: give `--without-keys`", .0.display())]
     KeysMissing(PathBuf),
     /// What blocks on the disk broke off.
     #[error("opening the data directory broke off")]
@@ -93,7 +94,8 @@ struct Opened {
 /// Opens a data directory for this process alone, and makes what is not there yet: `facts/` and `contents/` (the
 /// log), `proofs/` (what is signed of it), `keys/` (without which no content can be read) and, later, `derived/`
 /// (which may be thrown away).
-fn open_directory(path: &Path, public_url: Option<&str>, clock: Clock) -> Result<Opened, OpenError> {
+fn open_directory(config: &Config, clock: Clock) -> Result<Opened, OpenError> {
+    let (path, public_url) = (config.data.as_path(), config.public_url.as_deref());
     let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(unusable)?;
     let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
@@ -103,7 +105,10 @@ fn open_directory(path: &Path, public_url: Option<&str>, clock: Clock) -> Result
         Err(TryLockError::Error(source)) => return Err(unusable(source)),
     }
     let (keys, facts) = (path.join("keys"), path.join("facts"));
-    let vault = if keys.exists() {
+    let vault = if config.without_keys {
+        tracing::warn!("the keys are left alone: no content can be read or taken in");
+        Vault::lost(&keys)
+    } else if keys.exists() {
         Vault::open(&keys)?
     } else if facts.exists() {
         return Err(OpenError::KeysMissing(path.to_owned()));
@@ -135,8 +140,8 @@ impl App {
     /// The application of the data directory that the settings name, which it alone has open.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let clock = Clock::system();
-        let (path, public_url, writers) = (config.data.clone(), config.public_url.clone(), clock.clone());
-        let opened = tokio::task::spawn_blocking(move || open_directory(&path, public_url.as_deref(), writers)).await;
+        let (settings, writers) = (config.clone(), clock.clone());
+        let opened = tokio::task::spawn_blocking(move || open_directory(&settings, writers)).await;
         let Opened { store, log, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
         let derived = config.data.join("derived");
         std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
@@ -157,7 +162,8 @@ impl App {
         proofs: Arc<Proofs>,
         derived: Option<&Path>,
     ) -> Result<Self, OpenError> {
-        let checkpoint = derived.map(|dir| dir.join("erasure"));
+        // What is erased while the keys are away is still to be erased from them when they are back.
+        let checkpoint = derived.filter(|_| !vault.is_lost()).map(|dir| dir.join(CHECKPOINT_FILE));
         let eraser = Eraser::start(Arc::clone(&store), Arc::clone(&vault), checkpoint, Vec::new()).await?;
         let directory = Directory::start(Arc::clone(&store)).await?;
         let projections = Projections::open(derived, Arc::clone(&store), Options::default()).await?;

@@ -58,7 +58,7 @@ enum Command {
     Audit(audit::Audit),
     /// Explain clocks of service levels, and try other policies on the past, while no server runs
     Sla(sla::Sla),
-    /// Show, rotate, export and import the keys, while no server runs
+    /// Show, rotate, export and import the keys
     Keys(keys::Keys),
     /// Copy the data directory to a backup, also while a server runs; what has not changed is not copied again
     Backup(backup::Backup),
@@ -66,7 +66,7 @@ enum Command {
     Restore(backup::Restore),
     /// Examine every byte of the data directory, while no server runs
     Doctor(doctor::Doctor),
-    /// Show what masks have still to reach, while no server runs
+    /// Show what masks have still to reach
     Mask(mask::Mask),
     /// Measure how fast this machine runs Clew
     Bench(bench::Bench),

@@ -21,6 +21,11 @@ pub struct Place {
     /// Directory that holds everything; made if it is not there [default: clew-data]
     #[arg(long, env = "CLEW_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+
+    /// Leave the keys alone, where the key file is lost: facts, audit trail and proofs can be read, no content can,
+    /// and nothing that holds one can be taken in
+    #[arg(long)]
+    pub without_keys: bool,
 }
 
 macro_rules! settings {
@@ -44,6 +49,8 @@ macro_rules! settings {
         pub struct Config {
             /// The directory that holds everything.
             pub data: PathBuf,
+            /// Whether the keys are left alone.
+            pub without_keys: bool,
             /// Address at which browsers reach the server, without a slash at its end.
             pub public_url: Option<String>,
             $($(#[doc = $doc])+ pub $name: $type,)*
@@ -54,6 +61,7 @@ macro_rules! settings {
                 let public_url = self.public_url.or(file.public_url);
                 Config {
                     data: data.or(file.data).unwrap_or_else(|| PathBuf::from("clew-data")),
+                    without_keys: false,
                     public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
                     $($name: self.$name.or(file.$name).unwrap_or_else(|| $default),)*
                 }
@@ -151,7 +159,8 @@ impl Config {
                     .map_err(|source| ConfigError::Invalid { path: path.clone(), source: Box::new(source) })?
             }
         };
-        let config = options.complete(file, place.data.clone());
+        let mut config = options.complete(file, place.data.clone());
+        config.without_keys = place.without_keys;
         if let Some(url) = config.public_url.as_ref().filter(|url| !is_web_address(url)) {
             return Err(ConfigError::PublicUrl(url.clone()));
         }

@@ -130,8 +130,8 @@ impl Import<'_> {
         let mut channels = loaded.state.channels.iter();
         let known = channels.find(|(_, channel)| !channel.disconnected && channel.profile.name == account);
         if let Some((channel, known)) = known {
-            let profile = known.profile.clone();
-            return Ok((Source { channel: *channel, profile, settings_version: loaded.version }, 0));
+            let (profile, redactor) = (known.profile.clone(), loaded.state.redactions.redactor());
+            return Ok((Source { channel: *channel, profile, redactor, settings_version: loaded.version }, 0));
         }
         let channel = ChannelId(Uuid::now_v7());
         let profile = ChannelProfile {
@@ -149,7 +149,8 @@ impl Import<'_> {
             TransactError::Store(error) => ImportError::Store(error),
             TransactError::Rejected(_) | TransactError::ForeignEvent(_) => refused(&error),
         })?;
-        Ok((Source { channel, profile, settings_version: done.version }, 1))
+        let redactor = done.state.redactions.redactor();
+        Ok((Source { channel, profile, redactor, settings_version: done.version }, 1))
     }
 }
 

@@ -21,7 +21,7 @@ use clew_domain::ids::{AttachmentId, ChannelId, CommandId, ConversationId, Messa
 use clew_domain::plaintext::Message;
 use clew_domain::redaction::Redactor;
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::{ChannelKind, ChannelProfile};
+use clew_domain::workspace::{ChannelKind, ChannelProfile, WorkspaceState};
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::EventStore;
 use clew_eventstore::transact::{Done, Effect, transact};
@@ -39,7 +39,6 @@ pub struct Ingest {
     vault: Arc<Vault>,
     projections: Arc<Projections>,
     ids: DerivationKey,
-    redactor: Arc<Redactor>,
 }
 
 /// The channel that something came by, as the workspace knows it.
@@ -49,15 +48,25 @@ pub struct Source {
     pub channel: ChannelId,
     /// What it is.
     pub profile: ChannelProfile,
+    /// What may not be stored of a text that a contact sends by it.
+    pub redactor: Arc<Redactor>,
     /// The version of the settings that say so.
     pub settings_version: u64,
+}
+
+impl Source {
+    /// The channel under the settings of this version.
+    pub fn of(workspace: &WorkspaceState, settings_version: u64, channel: ChannelId) -> Option<Self> {
+        let profile = workspace.channels.get(&channel)?.profile.clone();
+        Some(Self { channel, profile, redactor: workspace.redactions.redactor(), settings_version })
+    }
 }
 
 impl Ingest {
     /// Over this store, vault and views.
     pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, projections: Arc<Projections>) -> Self {
         let ids = vault.derivation_key();
-        Self { store, vault, projections, ids, redactor: Arc::new(Redactor::default()) }
+        Self { store, vault, projections, ids }
     }
 
     /// Takes in a message of a contact.
@@ -75,7 +84,7 @@ impl Ingest {
         }
         let attachments = self.store_attachments(&contact, message, &incoming).await?;
         let mut contents = Vec::new();
-        let redacted = self.redactor.redact(&incoming.text);
+        let redacted = source.redactor.redact(&incoming.text);
         let body = Message {
             text: redacted.text,
             link: incoming.link.clone(),

@@ -8,6 +8,7 @@ pub mod breaches;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod directory;
 pub mod distributor;

@@ -157,7 +157,7 @@ fn sla() -> OpenApiRouter<AppState> {
 
 fn admin() -> OpenApiRouter<AppState> {
     use admin::catalogs::{away_statuses, groups, topics};
-    use admin::{accounts, attributes, channels, settings, teams, tokens};
+    use admin::{accounts, attributes, channels, redactions, settings, teams, tokens};
     OpenApiRouter::new()
         .routes(routes!(settings::show, settings::replace))
         .routes(routes!(accounts::list, accounts::open))
@@ -180,6 +180,9 @@ fn admin() -> OpenApiRouter<AppState> {
         .routes(routes!(away_statuses::rename, away_statuses::retire))
         .routes(routes!(attributes::list))
         .routes(routes!(attributes::define, attributes::retire))
+        .routes(routes!(redactions::list, redactions::add))
+        .routes(routes!(redactions::replace, redactions::remove))
+        .routes(routes!(redactions::attempt))
 }
 
 /// Pages and files, which are no part of the API.

@@ -49,7 +49,7 @@
  * @property {string} recorded_at
  * @property {string|null} link
  * @property {string|null} text
- * @property {{by: Actor, at: string}|null} masked
+ * @property {{by: Actor|null, at: string|null}|null} masked
  * @property {boolean} liked
  * @property {number} redacted
  * @property {ReplyMode|null} mode
@@ -58,7 +58,7 @@
  * @property {Attachment[]} attachments
  * @property {{state: 'pending'|'accepted'|'failed', cause?: string, at: string}|null} delivery
  */
-/** @typedef {{type: 'note', id: string, author: Actor, at: string, edited_at: string|null, text: string|null, on: string|null, masked: {by: Actor, at: string}|null}} Note */
+/** @typedef {{type: 'note', id: string, author: Actor, at: string, edited_at: string|null, text: string|null, on: string|null, masked: {by: Actor|null, at: string|null}|null}} Note */
 /** @typedef {Message|Note} Entry */
 /** @typedef {ChannelRef & {active: boolean, reply_characters_max: number|null}} ReplyChannel */
 /** @typedef {{id: string, started_at: string, channel: ChannelRef, queue: QueueName}} Earlier */

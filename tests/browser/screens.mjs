@@ -5,7 +5,7 @@ import { Desk, test } from './harness.mjs';
 
 const SHOTS = process.env.CLEW_TEST_SHOTS;
 const CHAT = 'Chat nimbus.example';
-const PAGES = ['supervisor', 'audit', 'operator', 'preferences', ...['channels', 'teams', 'topics', 'groups', 'attributes', 'away-statuses', 'accounts', 'tokens', 'settings'].map((k) => `admin/${k}`)];
+const PAGES = ['supervisor', 'audit', 'operator', 'preferences', ...['channels', 'teams', 'topics', 'groups', 'attributes', 'away-statuses', 'accounts', 'redactions', 'tokens', 'settings'].map((k) => `admin/${k}`)];
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   test(`screens: the sign-in is sound, ${colorScheme}`, async ({ browser, server }) => {

@@ -134,7 +134,7 @@ async fn a_recorder_that_is_killed_at_any_moment_tells_each_breach_exactly_once(
     }
     println!("breaches recorded when each server was killed: {counts:?}");
 
-    let place = Place { config: None, data: Some(dir.to_owned()) };
+    let place = Place { data: Some(dir.to_owned()), ..Place::default() };
     let app = App::open(Config::resolve(&place, Flags::default()).unwrap()).await.unwrap();
     app.record_breaches();
     let view = app.state.projections.sla();

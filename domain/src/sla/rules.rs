@@ -97,6 +97,8 @@ impl Rules {
             | E::AwayStatusDefined { .. }
             | E::AwayStatusRenamed { .. }
             | E::AwayStatusRetired { .. }
+            | E::RedactionPatternSet { .. }
+            | E::RedactionPatternRemoved { .. }
             | E::AccountOpened { .. }
             | E::AccountRenamed { .. }
             | E::RolesChanged { .. }

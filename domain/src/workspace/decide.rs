@@ -5,6 +5,7 @@ mod accounts;
 mod catalog;
 mod channels;
 mod command;
+mod redaction;
 mod rejection;
 mod sla;
 mod teams;
@@ -27,6 +28,8 @@ pub const TEAMS_MAX: usize = 400;
 pub const CALENDARS_MAX: usize = 100;
 /// The service level policies at most.
 pub const SLA_POLICIES_MAX: usize = 100;
+/// The redaction patterns in force at most.
+pub const REDACTION_PATTERNS_MAX: usize = 50;
 /// The usable tokens of one account at most.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 100;
 
@@ -84,6 +87,9 @@ impl Decider for Workspace {
             }
             Command::OrderSlaPolicies { order, apply_to_open } => sla::order_policies(state, order, *apply_to_open),
             Command::RemoveSlaPolicy { policy, apply_to_open } => sla::remove_policy(state, *policy, *apply_to_open),
+
+            Command::SetRedactionPattern { rule, definition } => redaction::set(state, *rule, definition),
+            Command::RemoveRedactionPattern { rule } => redaction::remove(state, *rule),
 
             Command::OpenAccount { agent, login, name, roles } => accounts::open(state, *agent, login, name, roles),
             Command::RenameAccount { agent, name } => accounts::rename(state, *agent, name),

@@ -3,7 +3,9 @@
 use crate::contact::AttributeKey;
 use crate::content::{ContentId, ContentRef};
 use crate::conversation::Visibility;
-use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::ids::{
+    AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, RuleId, SlaPolicyId, TeamId, TokenId, TopicId,
+};
 use crate::sla::{Calendar, Policy};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -208,6 +210,19 @@ pub enum WorkspaceEvent {
         apply_to_open: bool,
     },
 
+    /// A redaction pattern was set, or changed; a new one comes last in order.
+    RedactionPatternSet {
+        /// The rule that a redacted message names.
+        rule: RuleId,
+        /// What it finds.
+        definition: RedactionPattern,
+    },
+    /// A redaction pattern finds nothing any more; what it took out does not come back.
+    RedactionPatternRemoved {
+        /// The rule.
+        rule: RuleId,
+    },
+
     /// An account was opened.
     AccountOpened {
         /// Whose.
@@ -409,6 +424,18 @@ pub enum AttributeKind {
     Url,
     /// Yes or no.
     Boolean,
+}
+
+/// What is taken out of an incoming text before it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RedactionPattern {
+    /// What it is called, where the audit trail speaks of it.
+    pub name: String,
+    /// A regular expression of the `regex` crate: without look-around and back-references, so that it is matched in
+    /// linear time.
+    pub pattern: String,
 }
 
 /// What an account may do.

@@ -66,6 +66,9 @@ impl WorkspaceState {
                 self.sla.take(event);
             }
 
+            WorkspaceEvent::RedactionPatternSet { rule, definition } => self.redactions.set(*rule, definition),
+            WorkspaceEvent::RedactionPatternRemoved { rule } => self.redactions.remove(*rule),
+
             WorkspaceEvent::AccountOpened { agent, login, name, roles } => {
                 self.logins.insert(name::folded(login), *agent);
                 let account = Account {

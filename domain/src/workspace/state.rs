@@ -2,6 +2,7 @@
 //! How events change it stands in `evolve.rs`.
 
 use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
+use super::redactions::Redactions;
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
 use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
@@ -31,6 +32,8 @@ pub struct WorkspaceState {
     pub attributes: BTreeMap<AttributeKey, Attribute>,
     /// The service level policies and calendars in force.
     pub sla: Rules,
+    /// What is taken out of incoming texts before they are stored.
+    pub redactions: Redactions,
     /// Every account that ever was opened.
     pub accounts: BTreeMap<AgentId, Account>,
     /// Every token that ever was issued.

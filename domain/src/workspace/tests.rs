@@ -4,6 +4,7 @@ mod accounts;
 mod attributes;
 mod catalog;
 mod channels;
+mod redactions;
 mod repeats;
 mod settings;
 mod sla;

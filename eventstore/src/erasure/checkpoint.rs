@@ -3,8 +3,10 @@
 
 use crate::cursor::Cursor;
 use crate::store::{EventStore, StoreError};
+use clew_domain::content::ContactNumber;
 use clew_domain::fact::Position;
 use clew_domain::ids::EventId;
+use clew_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{Error as IoError, Write};
 use std::path::Path;
@@ -13,6 +15,14 @@ use std::path::Path;
 pub(super) struct Checkpoint {
     marks: Vec<(Position, EventId)>,
     pub(super) installation_version: u64,
+    pub(super) lately: Vec<Forgotten>,
+}
+
+/// A contact who was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Forgotten {
+    pub(super) contact: ContactNumber,
+    pub(super) at: Timestamp,
 }
 
 impl Checkpoint {
@@ -20,6 +30,7 @@ impl Checkpoint {
     pub(super) async fn at(
         seen: &Cursor,
         installation_version: u64,
+        lately: Vec<Forgotten>,
         store: &dyn EventStore,
     ) -> Result<Self, StoreError> {
         let mut marks = Vec::new();
@@ -29,7 +40,7 @@ impl Checkpoint {
                 marks.push((position, fact));
             }
         }
-        Ok(Self { marks, installation_version })
+        Ok(Self { marks, installation_version, lately })
     }
 
     /// The file's, if there is one and it speaks of this log.

@@ -231,6 +231,31 @@ async fn forgetting_removes_every_content_of_the_contact_and_of_no_other() {
 }
 
 #[tokio::test]
+async fn what_comes_in_just_after_its_contact_was_forgotten_is_overwritten_too() {
+    let mut desk = Desk::new().await;
+    desk.message(1, 1, Vec::new()).await;
+    let late = desk.vault().seal(ContactNumber(1), b"late").expect("sealed");
+    let forgotten = desk.forget(1).await;
+    desk.eraser().erase_now(&forgotten).await.expect("erased");
+    desk.eraser().finish_pending().await.expect("finished");
+    let received = ConversationEvent::MessageReceived(MessageReceived {
+        message: message_id(2),
+        content: late.reference(),
+        kind: MessageKind::PrivateMessage,
+        answers: None,
+        attachments: Vec::new(),
+    });
+    desk.append(conversation(1), vec![Event::Conversation(received)], vec![late.clone()]).await;
+    let (_, other) = desk.message(2, 3, Vec::new()).await;
+    // Also where the process ended in between: the checkpoint remembers who was forgotten lately.
+    desk.restart().await;
+    desk.eraser().finish_pending().await.expect("finished");
+    assert_eq!(desk.store.read_content(late.id).await, Ok(None));
+    assert!(desk.store.read_content(other.id).await.expect("readable").is_some());
+    assert_eq!(desk.findings().await, []);
+}
+
+#[tokio::test]
 async fn an_attachment_reads_back_and_its_chunks_can_not_be_moved() {
     let desk = Desk::new().await;
     let bytes: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();

@@ -1,9 +1,9 @@
 //! What is left of a key tree after punctures: the roots of its largest whole subtrees, and their encoding.
 //! A cover knows nothing of files; `tree.rs` joins two layers of them.
 
-use super::key::{KEY_BYTES, Key, TreeKind, child};
+use super::key::{Descent, KEY_BYTES, Key, TreeKind};
 use std::collections::BTreeMap;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The remaining nodes of a perfect binary tree of `2^height` leaves, whose leaves lie `base` above the bottom
 /// of the whole tree.
@@ -38,6 +38,11 @@ impl Cover {
         Self { tree: place.tree, base: place.base, height: place.height, nodes }
     }
 
+    /// A tree of which everything is punctured.
+    pub(super) fn none(place: Place) -> Self {
+        Self { tree: place.tree, base: place.base, height: place.height, nodes: BTreeMap::new() }
+    }
+
     /// The node above a leaf, with its first leaf; none if the leaf is punctured.
     pub(super) fn above(&self, leaf: u64) -> Option<(u64, &Node)> {
         let (first, node) = self.nodes.range(..=leaf).next_back()?;
@@ -65,9 +70,9 @@ impl Cover {
             self.nodes.insert(first, Node { height, key: Key::copied(key) });
         } else if first < gone.start || gone.end < end {
             for (right, first) in [(false, first), (true, first + (1 << (height - 1)))] {
-                let mut key = child(key, self.tree, self.base + height - 1, right);
-                self.keep_outside(first, height - 1, &key, gone.clone());
-                key.zeroize();
+                let mut below = Zeroizing::new([0; KEY_BYTES]);
+                Descent::in_tree(self.tree).child(key, self.base + height - 1, right, &mut below);
+                self.keep_outside(first, height - 1, &below, gone.clone());
             }
         }
     }
@@ -182,9 +187,11 @@ pub(super) fn descend(
     to: u8,
     leaf: u64,
 ) -> Zeroizing<[u8; KEY_BYTES]> {
-    let mut key = Zeroizing::new(*node);
+    let mut descent = Descent::in_tree(tree);
+    let (mut key, mut above) = (Zeroizing::new(*node), Zeroizing::new([0; KEY_BYTES]));
     for height in (to..from).rev() {
-        *key = child(&key, tree, height, leaf >> height & 1 == 1);
+        std::mem::swap(&mut *key, &mut *above);
+        descent.child(&above, height, leaf >> height & 1 == 1, &mut key);
     }
     key
 }

@@ -112,6 +112,7 @@ fn decode(payload: &[u8]) -> Option<(Root, [Covers; 2], (u64, u64))> {
     let (contents, content_pages) = decode_tree(TreeKind::Contents, &mut bytes)?;
     let (contacts, contact_pages) = decode_tree(TreeKind::Contacts, &mut bytes)?;
     let custody = Root::decode_custody(&mut bytes)?;
+    let (contents, contacts) = (Arc::new(contents), Arc::new(contacts));
     let root = Root { secret: Key::copied(secret), contents, contacts, custody };
     bytes.is_empty().then_some((root, [content_pages, contact_pages], next))
 }

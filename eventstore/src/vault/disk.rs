@@ -25,11 +25,14 @@ const ROOT_FILES: [&str; 2] = ["root-0", "root-1"];
 
 const SLOT_MAGIC: &[u8; 7] = b"CLEWKEK";
 const ROOT_MAGIC: &[u8; 7] = b"CLEWKEY";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SLOT_BYTES: usize = 7 + 1 + 8 + KEY_BYTES + 4;
 /// Far enough apart that one write of the device never touches both.
 const SLOT_SPACING: u64 = 4096;
-const ROOT_HEADER_BYTES: usize = 7 + 1 + 8;
+const ROOT_HEADER_BYTES: usize = 7 + 1 + 8 + 4;
+/// Files grow by zeros in such pieces and never shrink: a sync of bytes that were there before has no more to do than
+/// to write them.
+const GROWTH_BYTES: u64 = 64 * 1024;
 /// Pages begin at multiples of this.
 const PAGE_UNIT_BYTES: u64 = 64;
 
@@ -39,12 +42,10 @@ const PAGE_UNIT_BYTES: u64 = 64;
 pub enum Step {
     /// The changed pages are written, not synced.
     PagesWritten,
-    /// They are synced.
-    PagesSynced,
     /// The new root is written, not synced.
     RootWritten,
-    /// It is synced.
-    RootSynced,
+    /// Both are synced.
+    StateSynced,
     /// The new slot is written, not synced.
     SlotWritten,
     /// It is synced: the puncture holds after a crash, the old key is still there.
@@ -56,11 +57,10 @@ pub enum Step {
 }
 
 /// Every step, in order.
-pub const STEPS: [Step; 8] = [
+pub const STEPS: [Step; 7] = [
     Step::PagesWritten,
-    Step::PagesSynced,
     Step::RootWritten,
-    Step::RootSynced,
+    Step::StateSynced,
     Step::SlotWritten,
     Step::SlotSynced,
     Step::OldSlotWritten,
@@ -104,17 +104,18 @@ impl Disk {
         pages: &[BTreeMap<u32, Arc<Cover>>; 2],
     ) -> Result<Self, VaultError> {
         let mut disk = Self::empty(dir)?;
+        // Copies of the state are told apart, and told old, by their generation: it never goes back.
+        disk.generation = root.custody.iter().map(|copy| copy.generation).max().unwrap_or(0);
         let mut space = Space { free: BTreeMap::new(), end: 0 };
         for (number, page) in &pages[0] {
             let place = disk.write_page(TreeKind::Contents, *number, page, &mut space)?;
-            root.contents.pages.insert(*number, place);
+            Arc::make_mut(&mut root.contents).pages.insert(*number, place);
         }
         for (number, page) in &pages[1] {
             let place = disk.write_page(TreeKind::Contacts, *number, page, &mut space)?;
-            root.contacts.pages.insert(*number, place);
+            Arc::make_mut(&mut root.contacts).pages.insert(*number, place);
         }
-        disk.pages.file.sync_data().map_err(VaultError::io("sync", &disk.pages.path))?;
-        disk.write_root(root)?;
+        disk.write_root(root, true)?;
         disk.other_slot_holds_a_key = false;
         sync_dir(dir)?;
         Ok(disk)
@@ -224,10 +225,13 @@ impl Disk {
         }
         self.check_version(bytes[7], ROOT_FILES[slot])?;
         let mut sealed = Zeroizing::new(bytes.split_off(ROOT_HEADER_BYTES));
-        if bytes[..] != root_header(generation) || decrypt(key.bytes(), &bytes, &mut sealed).is_none() {
+        let length = u32::from_le_bytes(bytes[16..].try_into().expect("a header ends with four bytes")) as usize;
+        if length > sealed.len() || bytes[..] != root_header(generation, length) {
             return Ok(None);
         }
-        Ok(Root::decode(&sealed))
+        // What follows is of a longer root before it, under a key that is gone.
+        sealed.truncate(length);
+        Ok(decrypt(key.bytes(), &bytes, &mut sealed).and_then(|()| Root::decode(&sealed)))
     }
 
     fn check_version(&self, found: u8, file: &str) -> Result<(), VaultError> {
@@ -245,19 +249,16 @@ impl Disk {
         for (tree, punctured) in changed.iter_mut() {
             for (number, page) in &punctured.pages {
                 let place = self.write_page(*tree, *number, page, &mut space)?;
-                punctured.shape.pages.insert(*number, place);
+                Arc::make_mut(&mut punctured.shape).pages.insert(*number, place);
             }
             match tree {
-                TreeKind::Contents => root.contents = punctured.shape.clone(),
-                TreeKind::Contacts => root.contacts = punctured.shape.clone(),
+                TreeKind::Contents => root.contents = Arc::clone(&punctured.shape),
+                TreeKind::Contacts => root.contacts = Arc::clone(&punctured.shape),
             }
         }
         self.step(Step::PagesWritten)?;
-        if changed.iter().any(|(_, punctured)| !punctured.pages.is_empty()) {
-            self.pages.file.sync_data().map_err(VaultError::io("sync", &self.pages.path))?;
-        }
-        self.step(Step::PagesSynced)?;
-        self.write_root(root)
+        let pages_changed = changed.iter().any(|(_, punctured)| !punctured.pages.is_empty());
+        self.write_root(root, pages_changed)
     }
 
     fn write_page(&self, tree: TreeKind, number: u32, page: &Cover, space: &mut Space) -> Result<PageRef, VaultError> {
@@ -266,32 +267,49 @@ impl Disk {
         page.encode(&mut bytes);
         encrypt(key.bytes(), &page_name(tree, number), &mut bytes);
         let offset = space.take(bytes.len() as u64);
-        self.pages.file.write_all_at(&bytes, offset).map_err(VaultError::io("write", &self.pages.path))?;
+        let end = offset + units(bytes.len() as u64);
+        let written = grow(&self.pages.file, end).and_then(|()| self.pages.file.write_all_at(&bytes, offset));
+        written.map_err(VaultError::io("write", &self.pages.path))?;
         let bytes = u32::try_from(bytes.len()).expect("a page has at most 2^15 nodes");
         Ok(PageRef { offset, bytes, key })
     }
 
-    fn write_root(&mut self, root: &Root) -> Result<(), VaultError> {
+    fn write_root(&mut self, root: &Root, pages_changed: bool) -> Result<(), VaultError> {
         let slot = 1 - self.slot;
         let generation = self.generation + 1;
         let key = Key::random().map_err(VaultError::random)?;
-        let header = root_header(generation);
         let mut bytes = root.encode();
         bytes.reserve_exact(16);
+        let header = root_header(generation, bytes.len() + 16);
         encrypt(key.bytes(), &header, &mut bytes);
         let path = self.dir.join(ROOT_FILES[slot]);
         let file = &self.roots[slot];
         let length = (ROOT_HEADER_BYTES + bytes.len()) as u64;
-        file.set_len(length)
+        grow(file, length)
             .and_then(|()| file.write_all_at(&header, 0))
             .and_then(|()| file.write_all_at(&bytes, ROOT_HEADER_BYTES as u64))
             .map_err(VaultError::io("write", &path))?;
         self.step(Step::RootWritten)?;
-        self.roots[slot].sync_data().map_err(VaultError::io("sync", &path))?;
-        self.step(Step::RootSynced)?;
+        self.sync_state(slot, pages_changed)?;
+        self.step(Step::StateSynced)?;
         self.write_slot(slot, generation, &key)?;
         (self.slot, self.generation, self.root_bytes) = (slot, generation, length);
         Ok(())
+    }
+
+    /// Has root and pages synced at the same time: which of them comes first does not matter, the slot comes after.
+    fn sync_state(&self, slot: usize, pages_changed: bool) -> Result<(), VaultError> {
+        let (root, pages) = (&self.roots[slot], &self.pages);
+        let root_synced = || root.sync_data().map_err(VaultError::io("sync", &self.dir.join(ROOT_FILES[slot])));
+        if !pages_changed {
+            return root_synced();
+        }
+        std::thread::scope(|scope| {
+            let pages_synced = scope.spawn(|| pages.file.sync_data());
+            root_synced()?;
+            let pages_synced = pages_synced.join().expect("syncing a file does not panic");
+            pages_synced.map_err(VaultError::io("sync", &pages.path))
+        })
     }
 
     fn write_slot(&mut self, slot: usize, generation: u64, key: &Key) -> Result<(), VaultError> {
@@ -304,10 +322,11 @@ impl Disk {
         let sum = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
         self.other_slot_holds_a_key = true;
-        let written = self.kek.write_all_at(&bytes, slot as u64 * SLOT_SPACING);
+        let written =
+            grow(&self.kek, 2 * SLOT_SPACING).and_then(|()| self.kek.write_all_at(&bytes, slot as u64 * SLOT_SPACING));
         written.map_err(VaultError::io("write", &path))?;
         self.step(Step::SlotWritten)?;
-        self.kek.sync_all().map_err(VaultError::io("sync", &path))?;
+        self.kek.sync_data().map_err(VaultError::io("sync", &path))?;
         self.step(Step::SlotSynced)
     }
 
@@ -375,7 +394,7 @@ struct Space {
 }
 
 impl Space {
-    fn around(shapes: [&Shape; 2]) -> Self {
+    fn around(shapes: [&Arc<Shape>; 2]) -> Self {
         let pages = shapes.into_iter().flat_map(|shape| shape.pages.values());
         let mut used: Vec<(u64, u64)> = pages.map(|page| (page.offset, units(u64::from(page.bytes)))).collect();
         used.sort_unstable();
@@ -409,12 +428,24 @@ fn units(bytes: u64) -> u64 {
     bytes.next_multiple_of(PAGE_UNIT_BYTES)
 }
 
-fn root_header(generation: u64) -> [u8; ROOT_HEADER_BYTES] {
+fn root_header(generation: u64, sealed_bytes: usize) -> [u8; ROOT_HEADER_BYTES] {
     let mut header = [0; ROOT_HEADER_BYTES];
     header[..7].copy_from_slice(ROOT_MAGIC);
     header[7] = VERSION;
-    header[8..].copy_from_slice(&generation.to_le_bytes());
+    header[8..16].copy_from_slice(&generation.to_le_bytes());
+    let sealed_bytes = u32::try_from(sealed_bytes).expect("a root has far less than 4 GiB");
+    header[16..].copy_from_slice(&sealed_bytes.to_le_bytes());
     header
+}
+
+/// Makes the file reach so far, with zeros.
+fn grow(file: &File, end: u64) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    if length >= end {
+        return Ok(());
+    }
+    let zeros = vec![0; usize::try_from(end.next_multiple_of(GROWTH_BYTES) - length).map_err(std::io::Error::other)?];
+    file.write_all_at(&zeros, length)
 }
 
 fn page_name(tree: TreeKind, number: u32) -> [u8; 5] {

@@ -25,8 +25,8 @@ pub enum VaultError {
     #[error(
         "the key file {}/{} {how}. Without it no content can be read: messages, notes, contacts' names and \
          attributes, attachments, saved replies, passwords and channel secrets are lost, and nothing new can be \
-         taken in. The facts stay whole: the log, the audit trail and its proofs can still be read and verified. \
-         If somebody holds a custody copy of the keys, `clew keys import` brings the contents back",
+         taken in. The facts stay whole: the log, the audit trail and its proofs can still be read and verified: \
+         give `--without-keys` to `clew serve`, `clew audit` and the like. If somebody holds a custody copy of the keys, `clew keys import` brings the contents back",
         dir.display(), super::KEK_FILE
     )]
     KekLost {

@@ -5,6 +5,7 @@ use super::cover::{Cover, put_varint, take_varint};
 use super::key::{KEY_BYTES, Key, TreeKind};
 use super::tree::{PageRef, Shape, top_place};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What the root holds.
@@ -12,8 +13,8 @@ use zeroize::Zeroizing;
 pub(super) struct Root {
     /// What the secrets of the workspace derive from.
     pub(super) secret: Key,
-    pub(super) contents: Shape,
-    pub(super) contacts: Shape,
+    pub(super) contents: Arc<Shape>,
+    pub(super) contacts: Arc<Shape>,
     /// The custody copies that were exported, oldest first.
     pub(super) custody: Vec<Custody>,
 }
@@ -60,8 +61,8 @@ impl Root {
         let (secret, rest) = bytes.split_first_chunk()?;
         let secret = Key::copied(secret);
         bytes = rest;
-        let contents = decode_shape(TreeKind::Contents, &mut bytes)?;
-        let contacts = decode_shape(TreeKind::Contacts, &mut bytes)?;
+        let contents = Arc::new(decode_shape(TreeKind::Contents, &mut bytes)?);
+        let contacts = Arc::new(decode_shape(TreeKind::Contacts, &mut bytes)?);
         let custody = Self::decode_custody(&mut bytes)?;
         bytes.is_empty().then_some(Self { secret, contents, contacts, custody })
     }

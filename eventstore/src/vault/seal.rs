@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub(super) const TAG_BYTES: usize = 16;
 const LENGTH_BYTES: usize = 4;
 const PADDED_BYTES_MIN: usize = 64;
-const INFO: &[u8] = b"clew content v1";
+const INFO: &[u8] = b"clew1";
 
 /// The two keys of one content.
 pub(super) struct ContentKeys {
@@ -19,14 +19,17 @@ pub(super) struct ContentKeys {
 }
 
 impl ContentKeys {
-    /// `HKDF-SHA256(contents leaf || contacts leaf, salt)`: an AES-256 key and a value that commits to it.
+    /// `HKDF-Expand-SHA256(contents leaf || contacts leaf, "clew1" || salt)` (RFC 5869): an AES-256 key and a value
+    /// that commits to it. The leaves are uniform, so there is nothing to extract; together they fill the hash's
+    /// block, and label and salt are short enough that each of its six compressions is needed.
     pub(super) fn derive(content: &[u8; KEY_BYTES], contact: &[u8; KEY_BYTES], salt: &[u8; 16]) -> Self {
         let mut leaves = Zeroizing::new([0; 2 * KEY_BYTES]);
         leaves[..KEY_BYTES].copy_from_slice(content);
         leaves[KEY_BYTES..].copy_from_slice(contact);
         let mut out = Zeroizing::new([0; 64]);
-        let expander = Hkdf::<Sha256>::new(Some(salt), leaves.as_slice());
-        expander.expand(INFO, out.as_mut_slice()).expect("HKDF-SHA256 gives up to 8160 bytes");
+        let kdf = Hkdf::<Sha256>::from_prk(leaves.as_slice()).expect("the leaves have 64 bytes");
+        let filled = kdf.expand_multi_info(&[INFO, salt], out.as_mut_slice());
+        filled.expect("HKDF-SHA256 gives up to 8160 bytes");
         let mut keys = Self { encryption: Zeroizing::new([0; KEY_BYTES]), commit: [0; 32] };
         keys.encryption.copy_from_slice(&out[..KEY_BYTES]);
         keys.commit.copy_from_slice(&out[KEY_BYTES..]);

@@ -77,6 +77,39 @@ fn associated_data_must_be_named_again() {
 }
 
 #[test]
+fn punctures_that_come_together_all_hold() {
+    let (disk, vault) = OnDisk::new();
+    let sealed: Vec<_> = (0..40).map(|_| vault.seal(ALICE, b"text").expect("sealed")).collect();
+    let before = vault.status().expect("readable").generation;
+    std::thread::scope(|scope| {
+        for content in &sealed[..20] {
+            scope.spawn(|| vault.puncture(&[span(content.id.0, 1)], &[]).expect("punctured"));
+        }
+    });
+    let status = vault.status().expect("readable");
+    assert_eq!(status.contents_punctured, 20);
+    assert!((before + 1..=before + 20).contains(&status.generation));
+    drop(vault);
+    let vault = disk.open();
+    for (index, content) in sealed.iter().enumerate() {
+        assert_eq!(opens(&vault, content), index >= 20);
+    }
+}
+
+#[test]
+fn in_place_of_lost_keys_nothing_opens_and_nothing_is_sealed() {
+    let (disk, vault) = OnDisk::new();
+    let sealed = vault.seal(ALICE, b"text").expect("sealed");
+    drop(vault);
+    let lost = Vault::lost(&disk.dir);
+    assert!(lost.is_lost() && !opens(&lost, &sealed));
+    assert!(matches!(lost.seal(BOB, b"text"), Err(VaultError::KekLost { .. })));
+    lost.puncture(&[span(sealed.id.0, 1)], &[]).expect("there is nothing to puncture");
+    lost.status().expect("readable");
+    assert!(opens(&disk.open(), &sealed), "the keys themselves are left alone");
+}
+
+#[test]
 fn too_large_contents_are_refused() {
     let vault = Vault::in_memory();
     let fits = vault.seal(ALICE, &vec![1; 65_536]).expect("a chunk fits");
@@ -172,7 +205,7 @@ fn what_is_wrong_with_a_directory_is_said() {
     std::fs::write(&kek, sound).expect("written");
     let root = disk.dir.join("root-0");
     let mut bytes = std::fs::read(&root).expect("the root");
-    *bytes.last_mut().expect("not empty") ^= 1;
+    bytes[40] ^= 1;
     std::fs::write(&root, bytes).expect("written");
     assert!(matches!(Vault::open(&disk.dir), Err(VaultError::Damaged { .. })));
 

@@ -2,7 +2,7 @@
 //! subtree that was punctured in part. Pages come from wherever `Pages` has them; the caches are this file's.
 
 use super::cover::{Cover, Place, descend};
-use super::key::{KEY_BYTES, Key, TreeKind};
+use super::key::{Descent, KEY_BYTES, Key, TreeKind};
 use super::{NUMBERS_END, VaultError};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 
 const TREE_HEIGHT: u8 = 40;
 const PAGE_HEIGHT: u8 = 16;
-/// Nodes this high are remembered, so that a number seen at random costs eight steps, not forty.
-const MIDDLE_HEIGHT: u8 = 8;
-const MIDDLE_NODES_MAX: usize = 16 * 1024;
+/// Nodes this high are remembered, so that a number seen at random costs four steps, not forty, as long as they are
+/// among a million.
+const MIDDLE_HEIGHT: u8 = 4;
+const MIDDLE_NODES_MAX: usize = 64 * 1024;
 const LOADED_PAGES_MAX: usize = 256;
 
 /// Where a page lies on disk, and the key that alone opens it.
@@ -39,7 +40,7 @@ pub(super) struct Shape {
 
 /// What punctures make of a tree; nothing of it holds before it is durable.
 pub(super) struct Punctured {
-    pub(super) shape: Shape,
+    pub(super) shape: Arc<Shape>,
     /// The pages that changed; none has a place on disk yet.
     pub(super) pages: BTreeMap<u32, Arc<Cover>>,
 }
@@ -47,7 +48,7 @@ pub(super) struct Punctured {
 /// A tree in use.
 pub(super) struct Tree {
     kind: TreeKind,
-    shape: Shape,
+    shape: Arc<Shape>,
     loaded: HashMap<u32, Arc<Cover>>,
     /// The nodes above the leaf that was derived last, by height.
     path: Option<Path>,
@@ -72,14 +73,20 @@ pub(super) fn page_place(tree: TreeKind) -> Place {
 impl Tree {
     /// A tree of which nothing is punctured.
     pub(super) fn new(kind: TreeKind, root: Key) -> Self {
-        Self::from_shape(kind, Shape { top: Cover::whole(top_place(kind), root), pages: BTreeMap::new() })
+        Self::from_shape(kind, Arc::new(Shape { top: Cover::whole(top_place(kind), root), pages: BTreeMap::new() }))
     }
 
-    pub(super) fn from_shape(kind: TreeKind, shape: Shape) -> Self {
+    /// A tree of which everything is punctured.
+    pub(super) fn lost(kind: TreeKind) -> Self {
+        let top = Cover::none(top_place(kind));
+        Self::from_shape(kind, Arc::new(Shape { top, pages: BTreeMap::new() }))
+    }
+
+    pub(super) fn from_shape(kind: TreeKind, shape: Arc<Shape>) -> Self {
         Self { kind, shape, loaded: HashMap::new(), path: None, middle: HashMap::new() }
     }
 
-    pub(super) fn shape(&self) -> &Shape {
+    pub(super) fn shape(&self) -> &Arc<Shape> {
         &self.shape
     }
 
@@ -93,11 +100,15 @@ impl Tree {
             return Ok(None);
         }
         let Some(from) = self.nearest_known(leaf, pages)? else { return Ok(None) };
-        let kind = self.kind;
         let path = self.path.as_mut().expect("the nearest known node was put into the path");
-        for height in (0..from).rev() {
-            let below = super::key::child(&path.nodes[usize::from(height) + 1], kind, height, leaf >> height & 1 == 1);
-            path.nodes[usize::from(height)] = below;
+        if from > 0 {
+            let mut descent = Descent::in_tree(self.kind);
+            for height in (0..from).rev() {
+                let [below, above] = &mut path.nodes[usize::from(height)..=usize::from(height) + 1] else {
+                    unreachable!("the slice has two nodes");
+                };
+                descent.child(above, height, leaf >> height & 1 == 1, below);
+            }
         }
         path.leaf = leaf;
         if from > MIDDLE_HEIGHT && path.top >= MIDDLE_HEIGHT {
@@ -187,7 +198,7 @@ impl Tree {
 
     /// What the tree is without these leaves; none where nothing of them is left anyway.
     pub(super) fn without(&mut self, spans: &[Range<u64>], pages: &dyn Pages) -> Result<Option<Punctured>, VaultError> {
-        let mut shape = self.shape.clone();
+        let mut shape = (*self.shape).clone();
         let mut changed = BTreeMap::new();
         let mut any = false;
         for span in spans {
@@ -202,7 +213,7 @@ impl Tree {
             }
         }
         Ok(any.then(|| Punctured {
-            shape,
+            shape: Arc::new(shape),
             pages: changed.into_iter().map(|(number, page)| (number, Arc::new(page))).collect(),
         }))
     }

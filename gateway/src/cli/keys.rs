@@ -1,14 +1,16 @@
-//! `clew keys`: the state of the keys, a new key for all of them, and custody copies. The server must not run: one
-//! process alone holds the keys. What a custody copy is good for stands in `docs/masking.md`.
+//! `clew keys`: the state of the keys, a new key for all of them, and custody copies. One process alone holds the
+//! keys: a running server is asked, else the files are opened. What a custody copy is good for stands in
+//! `docs/masking.md`.
 
 use super::{Exit, Failure};
 use crate::clock::Clock;
 use crate::config::{Config, Options, Place};
+use crate::control::{self, Answer, Ask, AskKeys};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use clew_domain::time::Timestamp;
 use clew_eventstore::erasure::CHECKPOINT_FILE;
-use clew_eventstore::vault::{Vault, VaultError, VaultStatus};
-use std::fmt::Write as _;
+use clew_eventstore::vault::{PASSPHRASE_CHARACTERS_MIN, Vault, VaultError};
 use std::fs::OpenOptions;
 use std::io::{BufRead, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -62,73 +64,65 @@ enum Action {
 }
 
 impl Keys {
-    // Every command's `run` is async; this one's work is the disk's alone.
-    #[allow(clippy::unused_async)]
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self.action {
-            Action::State { place } => {
-                let (_, vault) = open(&place)?;
-                print!("{}", described(&vault.status()?));
-                Ok(())
-            }
-            Action::Rotate { place } => {
-                let (_, vault) = open(&place)?;
-                vault.rotate()?;
-                println!("The keys are under a new key; the one before is overwritten.");
-                Ok(())
-            }
-            Action::Export { holder, file, place } => export(&place, &holder, &file),
-            Action::Import { file, place } => import(&place, &file),
+            Action::State { place } => tell(&data_of(&place)?, Ask::Keys(AskKeys::State)).await,
+            Action::Rotate { place } => tell(&data_of(&place)?, Ask::Keys(AskKeys::Rotate)).await,
+            Action::Export { holder, file, place } => export(&data_of(&place)?, holder, &file).await,
+            Action::Import { file, place } => import(&data_of(&place)?, &file),
             Action::Destroyed { copy, place } => {
-                let (_, vault) = open(&place)?;
-                let known = vault.forget_custody(copy)?;
-                known.then_some(()).ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no copy {copy}")))
+                tell(&data_of(&place)?, Ask::Keys(AskKeys::CopyDestroyed { copy })).await
             }
         }
     }
 }
 
-fn open(place: &Place) -> Result<(PathBuf, Vault), Failure> {
-    let data = Config::resolve(place, Options::default())?.data;
-    let vault = Vault::open(&data.join("keys"))?;
-    Ok((data, vault))
+pub(super) fn data_of(place: &Place) -> Result<PathBuf, Failure> {
+    Ok(Config::resolve(place, Options::default())?.data)
 }
 
-fn described(status: &VaultStatus) -> String {
-    let mut text = format!(
-        "Generation {}: {} contents and {} contacts are erased for good; the state takes {} bytes.\n",
-        status.generation, status.contents_punctured, status.contacts_punctured, status.state_bytes
-    );
-    if status.custody.is_empty() {
-        text += "Nobody holds a custody copy: if the key file is lost, all contents are.\n";
+/// Asks, and prints what is answered.
+pub(super) async fn tell(data: &Path, ask: Ask) -> Result<(), Failure> {
+    match control::answer_for(data, ask).await? {
+        Answer::Text(text) | Answer::Copy(text) => {
+            print!("{text}");
+            Ok(())
+        }
+        Answer::Missing(why) => Err(Failure::new(Exit::NotFound, why)),
+        Answer::Failed(why) => Err(Failure::new(Exit::Failed, why)),
     }
-    for copy in &status.custody {
-        let at = Timestamp::from_micros(copy.exported_at_micros);
-        let behind = status.generation - copy.generation;
-        let age = if behind == 0 { "current".to_owned() } else { format!("{behind} changes behind") };
-        let (number, holder) = (copy.generation, &copy.holder);
-        writeln!(text, "Custody copy {number}: held by {holder}, made {at}, {age}.").expect("a String takes all");
-    }
-    text
 }
 
-fn export(place: &Place, holder: &str, file: &Path) -> Result<(), Failure> {
-    let (_, vault) = open(place)?;
-    let passphrase = passphrase()?;
-    // Made first, so that a state never speaks of a copy for which there was no file.
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    let copy = vault.export_custody(holder, Clock::system().now(), &passphrase);
-    let copy = copy.inspect_err(|_| drop(std::fs::remove_file(file)))?;
-    out.write_all(&copy)?;
-    out.sync_all()?;
-    println!(
+async fn export(data: &Path, holder: String, file: &Path) -> Result<(), Failure> {
+    let told = format!(
         "{holder} holds a copy from now on: what is masked later can be brought back by it until it is destroyed."
     );
+    let passphrase = passphrase()?;
+    if passphrase.chars().count() < PASSPHRASE_CHARACTERS_MIN {
+        return Err(VaultError::WeakPassphrase.into());
+    }
+    // Made first, so that a state never speaks of a copy for which there was no file.
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    let ask = Ask::Keys(AskKeys::Export { holder, passphrase: passphrase.to_string() });
+    let copy = match control::answer_for(data, ask).await {
+        Ok(Answer::Copy(copy)) => STANDARD.decode(copy).map_err(|error| error.to_string()),
+        Ok(Answer::Failed(why) | Answer::Missing(why) | Answer::Text(why)) => Err(why),
+        Err(error) => {
+            drop(std::fs::remove_file(file));
+            return Err(error.into());
+        }
+    };
+    let copy = copy.map_err(|why| {
+        drop(std::fs::remove_file(file));
+        Failure::new(Exit::Failed, why)
+    })?;
+    out.write_all(&copy)?;
+    out.sync_all()?;
+    println!("{told}");
     Ok(())
 }
 
-fn import(place: &Place, file: &Path) -> Result<(), Failure> {
-    let data = Config::resolve(place, Options::default())?.data;
+fn import(data: &Path, file: &Path) -> Result<(), Failure> {
     let keys = data.join("keys");
     let copy = std::fs::read(file)?;
     let passphrase = passphrase()?;

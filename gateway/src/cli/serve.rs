@@ -52,6 +52,7 @@ impl Serve {
         let stop = stop_signal()?;
         let shown = app.state.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         println!("Clew is at {shown} (stop with ctrl-c)");
+        tokio::spawn(crate::control::serve(app.state.clone()));
         app.serve(listener, stop).await;
         app.close().await;
         Ok(())

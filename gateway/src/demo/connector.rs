@@ -25,12 +25,10 @@ pub async fn deliver(store: Arc<dyn EventStore>, ingest: Ingest, workspace: impl
 
 async fn accept(fact: &Fact, ingest: &Ingest, workspace: &WorkspaceState) -> Result<(), crate::ingest::IngestError> {
     let Event::Conversation(ConversationEvent::ReplySent(sent)) = &fact.event else { return Ok(()) };
-    let Some(channel) = workspace.channels.get(&sent.channel) else { return Ok(()) };
     if sent.origin == ReplyOrigin::Channel {
         return Ok(());
     }
-    let source =
-        Source { channel: sent.channel, profile: channel.profile.clone(), settings_version: fact.settings_version };
+    let Some(source) = Source::of(workspace, fact.settings_version, sent.channel) else { return Ok(()) };
     let report = Report::Accepted { receipt: None, at: fact.occurred_at.plus_secs(1) };
     ingest.report_delivery(&source, ConversationId(fact.stream.id), sent.reply, report).await?;
     Ok(())

@@ -15,11 +15,13 @@ use clew_domain::plaintext::{AttributeValue, ContactIdentity, Message, Note};
 use clew_domain::time::Timestamp;
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::transact::load;
+use std::sync::Arc;
 
 pub(super) async fn play(stage: &Stage, cast: &Cast) -> Result<(), DemoError> {
     for scene in &script::story().conversation {
         let (channel, profile) = cast.channels[&scene.channel].clone();
-        let source = Source { channel, profile, settings_version: cast.settings_version };
+        let redactor = Arc::default();
+        let source = Source { channel, profile, redactor, settings_version: cast.settings_version };
         Scene { stage, cast, script: scene, source, last: None }.play().await?;
     }
     Ok(())

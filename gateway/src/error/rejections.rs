@@ -137,6 +137,7 @@ impl From<workspace::Rejection> for Problem {
             R::TokenTaken(_) => plain(&kinds::EXISTS),
             R::Calendar(_) => plain(&kinds::INVALID_VALUE).with("field", "calendar"),
             R::Policy(_) => plain(&kinds::INVALID_VALUE).with("field", "policy"),
+            R::Pattern(_) => plain(&kinds::INVALID_VALUE).with("field", "pattern"),
             R::CalendarInUse(thing) => about(plain(&kinds::IN_USE), thing),
             R::NotAnOrder => plain(&kinds::INVALID_VALUE).with("field", "order"),
             R::FilledByProgramsOnly(key) => plain(&kinds::FILLED_BY_PROGRAMS).with("key", key),
@@ -158,6 +159,7 @@ fn about(problem: Problem, thing: &Thing) -> Problem {
         Thing::Token(id) => problem.with("token", id),
         Thing::Calendar(id) => problem.with("calendar", id),
         Thing::SlaPolicy(id) => problem.with("sla_policy", id),
+        Thing::RedactionPattern(id) => problem.with("redaction_pattern", id),
     }
 }
 

@@ -251,6 +251,7 @@ fn name_of(workspace: &WorkspaceState, kind: &str, id: &str) -> Option<String> {
         "topic" => workspace.topics.get(TopicId(uuid)).map(|it| it.name.clone()),
         "group" => workspace.groups.get(GroupId(uuid)).map(|it| it.name.clone()),
         "away_status" => workspace.away_statuses.get(AwayStatusId(uuid)).map(|it| it.name.clone()),
+        "rule" | "redaction_pattern" => workspace.redactions.get(RuleId(uuid)).map(|it| it.definition.name.clone()),
         "token" => workspace.tokens.get(&TokenId(uuid)).map(|it| it.name.clone()),
         _ => None,
     }

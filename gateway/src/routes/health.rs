@@ -57,6 +57,8 @@ pub async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Readiness>)
     let ready = checks.iter().all(|check| check.ok);
     // The desk goes on working while its log is not signed; who watches sees it all the same.
     checks.push(Check::of("proofs", app.proofs.trouble()));
+    let lost = app.vault.is_lost().then(|| "the keys are left alone: no content can be read or taken in".to_owned());
+    checks.push(Check::of("keys", lost));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks }))
 }

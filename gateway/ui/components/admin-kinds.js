@@ -8,6 +8,7 @@ import { state } from '../store.js';
 import { problemText } from '../problems.js';
 import { openDialog, openForm } from './dialog.js';
 import { slaKinds } from './sla-kinds.js';
+import { redactionTrial } from './redaction-trial.js';
 import { tell } from './toast.js';
 
 /** @typedef {{doing: (run: () => Promise<any>) => Promise<void>, refresh: () => Promise<void>}} Tools */
@@ -21,6 +22,7 @@ import { tell } from './toast.js';
  * @property {(item: any) => Promise<any>} remove
  * @property {(item: any, tools: Tools) => import('./menu.js').Item[]} [more]
  * @property {(result: any) => void} [added]
+ * @property {() => import('../dom.js').Child} [below] what stands under the list
  * @property {import('../i18n.js').Key} [retireLabel]
  */
 
@@ -124,6 +126,19 @@ export const kinds = {
     put: (a, { name, roles }) => admin.put(`accounts/${a.id}`, { name, roles }),
     remove: (a) => admin.remove(`accounts/${a.id}`),
     more: (a) => [{ label: t('admin.set-password'), icon: 'lock', act: () => openForm({ title: t('admin.set-password'), act: t('save'), explain: problemText, fields: [{ name: 'password', label: t('admin.password'), type: 'password', required: true }], submit: ({ password }) => admin.put(`accounts/${a.id}/password`, { password }) }) }],
+  },
+  redactions: {
+    title: (r) => r.name,
+    columns: () => [nameColumn(), { label: t('admin.pattern'), cell: (r) => h('code', { class: 'pattern' }, r.pattern) }],
+    fields: (r) => [
+      { name: 'name', label: t('name'), value: r?.name, required: true },
+      { name: 'pattern', label: t('admin.pattern'), value: r?.pattern, required: true, hint: t('admin.pattern-hint') },
+    ],
+    add: (v) => admin.add('redactions', v),
+    put: (r, v) => admin.put(`redactions/${r.id}`, v),
+    remove: (r) => admin.remove(`redactions/${r.id}`),
+    retireLabel: 'admin.remove',
+    below: redactionTrial,
   },
   tokens: {
     title: (x) => x.name,

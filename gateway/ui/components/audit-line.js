@@ -20,6 +20,7 @@ export function auditText(entry) {
   const values = { object: entry.object.name ?? '' };
   for (const change of entry.details) values[change.field] = valueText(change.field, change.after ?? change.before);
   values.to = values.assignee ?? '';
+  values.rule ??= t('redaction.cards');
   const cause = String(entry.details.find((c) => c.field === 'cause')?.after?.value ?? '');
   const own = `${entry.action}.${cause}`;
   const text = tSlug('audit', hasText(`audit.${own}`) ? own : entry.action, values);

@@ -50,8 +50,13 @@ function senderName(message) {
 
 /** @param {Message} message */
 function text(message) {
-  if (message.masked) return h('p', { class: 'masked-text' }, icon('mask'), t('message.masked', { name: actorName(message.masked.by), at: moment(message.masked.at) }));
+  if (message.masked) return h('p', { class: 'masked-text' }, icon('mask'), maskedText(message.masked));
   return message.text ? h('p', { class: 'message-text', dir: 'auto' }, linked(message.text)) : null;
+}
+
+/** Who masked something, and when. @param {NonNullable<Message['masked']>} masked */
+export function maskedText(masked) {
+  return masked.at ? t('message.masked', { name: actorName(masked.by), at: moment(masked.at) }) : t('message.masked-forgotten');
 }
 
 /** Text with its web addresses made links; everything stays text. @param {string} text @returns {(Node|string)[]} */

@@ -9,7 +9,7 @@ import { may } from '../store.js';
 import { actorName } from './chips.js';
 import { confirm } from './dialog.js';
 import { openMenu } from './menu.js';
-import { linked, showMessage } from './message.js';
+import { linked, maskedText, showMessage } from './message.js';
 
 /** @typedef {import('../types.js').Note} Note */
 
@@ -33,7 +33,7 @@ export function noteView(note, readOnly) {
         h('span', { class: 'spring' }),
         readOnly || note.masked ? '' : h('button', { type: 'button', class: 'icon-button', 'aria-haspopup': 'menu', 'aria-label': t('note.menu', { name }), onClick: (/** @type {Event} */ e) => menu(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('more')),
       ),
-      note.masked ? h('p', { class: 'masked-text' }, icon('mask'), t('note.masked')) : h('p', { class: 'message-text', dir: 'auto' }, linked(note.text ?? '')),
+      note.masked ? h('p', { class: 'masked-text' }, icon('mask'), maskedText(note.masked)) : h('p', { class: 'message-text', dir: 'auto' }, linked(note.text ?? '')),
     );
 
   const edit = () => {

@@ -59,7 +59,7 @@ export function adminPage(signal) {
   /** @param {any[]} items */
   function drawList(items) {
     const kind = kinds[name];
-    const gone = (/** @type {any} */ item) => item.retired || item.closed || item.disconnected || item.revoked;
+    const gone = (/** @type {any} */ item) => item.retired || item.closed || item.disconnected || item.revoked || item.removed;
     const shown = items.filter((i) => withRetired || !gone(i));
     const columns = kind.columns();
     const toggle = h('input', { type: 'checkbox', checked: withRetired, onChange: () => ((withRetired = toggle.checked), drawList(items)) });
@@ -78,6 +78,7 @@ export function adminPage(signal) {
             ),
           )
         : placeholder('inbox', t('admin.none')),
+      kind.below?.(),
     );
   }
 

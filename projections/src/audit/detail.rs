@@ -59,6 +59,8 @@ pub enum Object {
     Calendar(CalendarId),
     /// A service level policy.
     SlaPolicy(SlaPolicyId),
+    /// A redaction pattern.
+    RedactionPattern(RuleId),
     /// A token.
     Token(TokenId),
     /// A collection of saved replies.

@@ -2,10 +2,14 @@
 
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
-use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::ids::{
+    AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, RuleId, SlaPolicyId, TeamId, TokenId, TopicId,
+};
 use crate::sla::{Calendar, Policy};
 use crate::time::Timestamp;
-use crate::workspace::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
+use crate::workspace::event::{
+    AttributeDefinition, ChannelProfile, ChannelRight, RedactionPattern, Role, Scope, Settings, TokenHash,
+};
 use std::collections::BTreeSet;
 
 /// What may be asked of the workspace. Ids of what is made are fresh; names are trimmed.
@@ -199,6 +203,19 @@ pub enum Command {
         policy: SlaPolicyId,
         /// Whether clocks that run by it are judged by the others from now on.
         apply_to_open: bool,
+    },
+
+    /// Set a redaction pattern, new or not; a new one comes last in order.
+    SetRedactionPattern {
+        /// The rule that a redacted message names.
+        rule: RuleId,
+        /// What it finds.
+        definition: RedactionPattern,
+    },
+    /// Have a redaction pattern find nothing any more.
+    RemoveRedactionPattern {
+        /// The rule.
+        rule: RuleId,
     },
 
     /// Open an account.

@@ -1,8 +1,11 @@
 //! Why what was asked of the workspace may not happen, in words that say what to do.
 
 use crate::contact::AttributeKey;
-use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::ids::{
+    AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, RuleId, SlaPolicyId, TeamId, TokenId, TopicId,
+};
 use crate::name::NotAName;
+use crate::redaction::PatternError;
 use crate::sla::{CalendarFault, PolicyFault};
 use crate::workspace::attribute::VALUE_CHARACTERS_MAX;
 use crate::workspace::event::AttributeKind;
@@ -31,6 +34,8 @@ pub enum Thing {
     Calendar(CalendarId),
     /// A service level policy.
     SlaPolicy(SlaPolicyId),
+    /// A redaction pattern.
+    RedactionPattern(RuleId),
 }
 
 impl fmt::Display for Thing {
@@ -46,6 +51,7 @@ impl fmt::Display for Thing {
             Self::Token(id) => write!(f, "token {id}"),
             Self::Calendar(id) => write!(f, "calendar {id}"),
             Self::SlaPolicy(id) => write!(f, "SLA policy {id}"),
+            Self::RedactionPattern(id) => write!(f, "redaction pattern {id}"),
         }
     }
 }
@@ -122,6 +128,9 @@ pub enum Rejection {
     /// The policy can't be used as it is.
     #[error(transparent)]
     Policy(#[from] PolicyFault),
+    /// The text can't be a redaction pattern.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// Something counts by the calendar.
     #[error("{0} counts by this calendar; give it another one first")]
     CalendarInUse(Thing),

@@ -63,6 +63,11 @@ pub(super) fn of(rows: &mut Rows, event: &W) -> Result<Detail, FoldError> {
             let order = order.iter().map(|policy| now("order", Value::SlaPolicy(*policy)));
             (Object::Workspace, order.chain([now("apply_to_open", Value::Flag(*apply_to_open))]).collect())
         }
+        W::RedactionPatternSet { rule, definition } => {
+            let pattern = now("pattern", Value::Name(definition.pattern.clone()));
+            (Object::RedactionPattern(*rule), vec![renamed(rows, b'r', rule.0, &definition.name)?, pattern])
+        }
+        W::RedactionPatternRemoved { rule } => (Object::RedactionPattern(*rule), Vec::new()),
         W::AccountOpened { agent, login, name, roles } => {
             let changes = vec![
                 now("login", Value::Name(login.clone())),
