@@ -13,10 +13,11 @@ use crate::http::listener;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 use crate::proofs::{self, Proofs};
+use crate::readings::Readings;
 use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
-use crate::{breaches, distributor, router, sweep};
+use crate::{breaches, distributor, router, sweep, witnesses};
 use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
@@ -180,6 +181,7 @@ impl App {
             directory,
             projections,
             proofs: Arc::clone(&proofs),
+            readings: Readings::default(),
             eraser: Arc::clone(&eraser),
             ingest,
             uploads: Uploads::default(),
@@ -187,6 +189,7 @@ impl App {
         });
         let every = Duration::from_secs(state.config.checkpoint_interval_s.max(1).into());
         tokio::spawn(proofs.run(every, state.stopping.clone()));
+        tokio::spawn(witnesses::run(state.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
         tokio::spawn(distributor::run(state.clone()));

@@ -7,7 +7,7 @@ use clew_eventstore::proofs::{ProofError, SignedCheckpoint, SigningKey, Standing
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// The file with the secret key, in the directory of the proofs.
 const KEY: &str = "signing-key";
 /// The file with the public key, beside it.
-const PUBLIC_KEY: &str = "public-key";
+pub const PUBLIC_KEY: &str = "public-key";
 
 /// The tree beside the log, and where its facts are read from.
 pub struct Proofs {
@@ -23,6 +23,7 @@ pub struct Proofs {
     pub log: Arc<Log>,
     /// The facts.
     pub leaves: Arc<dyn LeafSource>,
+    witness_trouble: Mutex<Option<String>>,
 }
 
 /// The tree in this directory, before it follows a store. Its key is drawn when there is none yet: its name, which is
@@ -68,7 +69,7 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ProofError {
 impl Proofs {
     /// Brings the tree up to its facts and signs it. What goes wrong is logged, and told by [`Self::trouble`].
     pub async fn start(log: Arc<Log>, leaves: Arc<dyn LeafSource>) -> Arc<Self> {
-        let proofs = Arc::new(Self { log, leaves });
+        let proofs = Arc::new(Self { log, leaves, witness_trouble: Mutex::default() });
         if let Err(error) = proofs.refresh().await {
             tracing::error!(%error, "the log is not signed");
         }
@@ -82,6 +83,19 @@ impl Proofs {
             Standing::CatchingUp => Some("the proofs lag behind the log".to_owned()),
             Standing::Stopped(why) => Some(why),
         }
+    }
+
+    /// Why not every witness cosigned when they were last asked, if so.
+    pub fn witness_trouble(&self) -> Option<String> {
+        self.witness_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what the witnesses said; whether it is another than before.
+    pub fn set_witness_trouble(&self, trouble: Option<String>) -> bool {
+        let mut known = self.witness_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *known != trouble;
+        *known = trouble;
+        changed
     }
 
     /// Signs all that is in the log now.

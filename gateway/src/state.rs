@@ -10,6 +10,7 @@ use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 use crate::proofs::Proofs;
+use crate::readings::Readings;
 use crate::routes::feed::Turns;
 use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
@@ -63,6 +64,8 @@ pub struct Parts {
     pub projections: Arc<Projections>,
     /// Proves what is in the log.
     pub proofs: Arc<Proofs>,
+    /// Who asked for what others did.
+    pub readings: Readings,
     /// Carries out what is to be erased.
     pub eraser: Arc<Eraser>,
     /// Takes in what channels tell.

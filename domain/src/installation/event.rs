@@ -1,6 +1,6 @@
 //! What the installation itself did with the log: erasures carried out, exports made.
 
-use crate::ids::EventId;
+use crate::ids::{ConversationId, EventId};
 use serde::{Deserialize, Serialize};
 
 /// An event of the installation.
@@ -28,4 +28,10 @@ pub enum DataReading {
     Export,
     /// A bundle for auditors.
     AuditBundle,
+    /// The recorded facts themselves, as tiles or receipts.
+    Facts,
+    /// The audit trail of a conversation, by somebody who does not work on it.
+    ConversationTrail(ConversationId),
+    /// A conversation replayed step by step, by somebody who does not work on it.
+    Replay(ConversationId),
 }

@@ -119,6 +119,13 @@ impl Log {
         self.signed.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The last checkpoint as it is given to others: with the cosignatures of witnesses, once they have made them.
+    pub fn served(&self) -> Option<SignedCheckpoint> {
+        let signed = self.checkpoint()?;
+        let same = |witnessed: &SignedCheckpoint| witnessed.checkpoint() == signed.checkpoint();
+        Some(self.witnessed().filter(same).unwrap_or(signed))
+    }
+
     /// Takes the leaves of a group of commits, the first of them at `sequence`; those known already are passed over.
     ///
     /// Nothing here is an error to the caller, whose facts are safe: after a gap the tree lags, and where it can't be

@@ -15,7 +15,7 @@ use clew_domain::ids::{
     GroupId, MessageId, NoteId, RuleId, SavedReplyId, SessionId, SlaPolicyId, StreamId, StreamKind, TeamId, TokenId,
     TopicId,
 };
-use clew_domain::installation::InstallationEvent as I;
+use clew_domain::installation::{DataReading, InstallationEvent as I};
 use clew_domain::saved_reply::{CollectionEvent as S, CollectionOwner};
 use clew_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,11 +152,25 @@ pub(super) fn of(rows: &mut Rows, fact: &Fact) -> Result<Detail, FoldError> {
         Event::Installation(event) => {
             let change = match event {
                 I::ErasureCompleted { of } => now("of", Value::Event(*of)),
-                I::DataRead { what } => now("what", word(what)),
+                I::DataRead { what } => return Ok(plain(Object::Installation, read(*what))),
             };
             Ok(plain(Object::Installation, vec![change]))
         }
     }
+}
+
+/// What was read, and of which conversation if of one.
+fn read(what: DataReading) -> Vec<Change> {
+    let (kind, conversation) = match what {
+        DataReading::AuditTrail => ("audit_trail", None),
+        DataReading::Export => ("export", None),
+        DataReading::AuditBundle => ("audit_bundle", None),
+        DataReading::Facts => ("facts", None),
+        DataReading::ConversationTrail(conversation) => ("conversation_trail", Some(conversation)),
+        DataReading::Replay(conversation) => ("replay", Some(conversation)),
+    };
+    let of = conversation.map(|id| now("conversation", Value::Conversation(id)));
+    std::iter::once(now("what", Value::Word(kind.to_owned()))).chain(of).collect()
 }
 
 /// What was before, of a conversation.
