@@ -8,6 +8,7 @@ mod feed;
 mod health;
 mod me;
 mod regions;
+mod replay;
 mod saved_replies;
 mod sessions;
 mod sla;

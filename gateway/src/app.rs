@@ -7,6 +7,7 @@ use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::{self, DemoAccount, DemoError, Stage};
+use crate::digests::{self, Digests};
 use crate::directory::Directory;
 use crate::error::Problem;
 use crate::http::listener;
@@ -181,6 +182,7 @@ impl App {
             directory,
             projections,
             proofs: Arc::clone(&proofs),
+            digests: Digests::default(),
             readings: Readings::default(),
             eraser: Arc::clone(&eraser),
             ingest,
@@ -190,6 +192,7 @@ impl App {
         let every = Duration::from_secs(state.config.checkpoint_interval_s.max(1).into());
         tokio::spawn(proofs.run(every, state.stopping.clone()));
         tokio::spawn(witnesses::run(state.clone()));
+        tokio::spawn(digests::run(state.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
         tokio::spawn(distributor::run(state.clone()));

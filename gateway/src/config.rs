@@ -100,6 +100,9 @@ settings! {
     /// Seconds after which the witnesses of the settings file are asked to cosign; 0 leaves it to `clew audit witness`
     /// [default: 60]
     "CLEW_WITNESS_INTERVAL_S" "SECONDS" witness_interval_s: u16 = 60;
+    /// Seconds after which what the views show is recorded, so that a replay of the log can be held against it; 0 for
+    /// never [default: 3600]
+    "CLEW_DIGEST_INTERVAL_S" "SECONDS" digest_interval_s: u16 = 3600;
     /// Bytes of a request's body [default: 262144]
     "CLEW_BODY_BYTES_MAX" "BYTES" body_bytes_max: usize = 256 * 1024;
     /// Bytes of an uploaded or received file [default: 26214400]

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod digests;
 pub mod directory;
 pub mod distributor;
 pub mod error;

@@ -3,6 +3,7 @@
 
 use clew_eventstore::observer::LeafSource;
 pub use clew_eventstore::proofs::Log;
+use clew_eventstore::proofs::log::CHECKPOINT;
 use clew_eventstore::proofs::{ProofError, SignedCheckpoint, SigningKey, Standing};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -28,15 +29,32 @@ pub struct Proofs {
 
 /// The tree in this directory, before it follows a store. Its key is drawn when there is none yet: its name, which is
 /// the identity of the log for ever, is the server's public address where one is set.
+///
+/// Where the key is gone and what it signed is there, nothing is drawn and nothing signed until it is put back.
 pub fn open(directory: &Path, public_url: Option<&str>) -> Result<Arc<Log>, ProofError> {
     std::fs::create_dir_all(directory).map_err(io(directory))?;
     let path = directory.join(KEY);
     let key = match std::fs::read_to_string(&path) {
         Ok(text) => SigningKey::from_secret_text(&zeroize::Zeroizing::new(text))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => draw(directory, &path, public_url)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if directory.join(CHECKPOINT).exists() {
+                return without_key(directory, &path);
+            }
+            draw(directory, &path, public_url)?
+        }
         Err(error) => return Err(io(&path)(error)),
     };
     Ok(Arc::new(Log::open(directory, 0, key)?))
+}
+
+fn without_key(directory: &Path, path: &Path) -> Result<Arc<Log>, ProofError> {
+    let log = Log::open(directory, 0, SigningKey::generate("clew.localhost/key-is-gone")?)?;
+    log.stop(format!(
+        "the signing key {} is gone; put it back from a backup, or move the whole directory away to begin a new log \
+         with a new key, whose public key auditors then need",
+        path.display()
+    ));
+    Ok(Arc::new(log))
 }
 
 /// A tree that lasts as long as the process.

@@ -25,14 +25,13 @@ pub struct Readings {
 
 impl Readings {
     /// Records that data is read, by whom the command names. Reads no stream.
-    pub async fn record(
-        &self,
-        store: &dyn EventStore,
-        meta: &CommandMeta,
-        what: DataReading,
-    ) -> Result<(), Problem> {
-        let command = Command::RecordReading { what };
-        transact::record::<Installation>(store, StreamId::INSTALLATION, &self.version, meta, &command).await?;
+    pub async fn record(&self, store: &dyn EventStore, meta: &CommandMeta, what: DataReading) -> Result<(), Problem> {
+        self.command(store, meta, &Command::RecordReading { what }).await
+    }
+
+    /// Has the installation record something that depends on nothing before it.
+    pub async fn command(&self, store: &dyn EventStore, meta: &CommandMeta, command: &Command) -> Result<(), Problem> {
+        transact::record::<Installation>(store, StreamId::INSTALLATION, &self.version, meta, command).await?;
         Ok(())
     }
 

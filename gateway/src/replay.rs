@@ -6,7 +6,7 @@ use crate::reader::Reader;
 use crate::state::AppState;
 use crate::wire::{ActorRef, AgentRef, Ref};
 use clew_domain::content::ContentRef;
-use clew_domain::conversation::{Conversation, ConversationEvent as E, Queue, State, Started};
+use clew_domain::conversation::{Conversation, ConversationEvent as E, Queue, Started, State};
 use clew_domain::decider::Decider;
 use clew_domain::fact::{Aggregate, Fact};
 use clew_domain::ids::{CommandId, ConversationId, CorrelationId, EventId, MessageId, NoteId, StreamId};
@@ -263,7 +263,9 @@ impl Step {
             let text = said.text.as_deref().unwrap_or(gone);
             lines.extend(text.lines().map(|line| format!("      | {line}")));
         }
-        let change = |change: &StateChange| format!("      {}: {} -> {}", change.field, plain(&change.before), plain(&change.after));
+        let change = |change: &StateChange| {
+            format!("      {}: {} -> {}", change.field, plain(&change.before), plain(&change.after))
+        };
         lines.extend(self.changes.iter().map(change));
         lines.join("\n")
     }

@@ -5,6 +5,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::digests::Digests;
 use crate::directory::Directory;
 use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
@@ -64,6 +65,8 @@ pub struct Parts {
     pub projections: Arc<Projections>,
     /// Proves what is in the log.
     pub proofs: Arc<Proofs>,
+    /// How what is shown is bound to the log.
+    pub digests: Digests,
     /// Who asked for what others did.
     pub readings: Readings,
     /// Carries out what is to be erased.

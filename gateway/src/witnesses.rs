@@ -142,9 +142,9 @@ pub async fn run(app: AppState) {
 }
 
 fn trouble(outcomes: &[Outcome]) -> Option<String> {
-    let failed = outcomes.iter().filter_map(|outcome| {
-        outcome.result.as_ref().err().map(|why| format!("{}: {why}", outcome.witness))
-    });
+    let failed = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.result.as_ref().err().map(|why| format!("{}: {why}", outcome.witness)));
     let failed: Vec<String> = failed.collect();
     (!failed.is_empty()).then(|| failed.join("; "))
 }

@@ -95,7 +95,7 @@ fn placed(key: Key, at: Timestamp, position: Position) -> Key {
 
 impl Projection for Audit {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         let detail = detail::of(rows, fact)?;

@@ -1,5 +1,6 @@
 //! What the installation itself did with the log: erasures carried out, exports made.
 
+use crate::content::StateHash;
 use crate::ids::{ConversationId, EventId};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,26 @@ pub enum InstallationEvent {
         /// What was read.
         what: DataReading,
     },
+    /// The views showed conversations like this; who replays the log must come to the same.
+    StateDigested(StateDigest),
+}
+
+/// How the conversations that some facts are about stood at a place of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDigest {
+    /// Which partition.
+    pub partition: u16,
+    /// Of the conversations that have a fact behind this sequence,
+    pub after: u64,
+    /// and up to this one,
+    pub upto: u64,
+    /// as they stood after the fact of this sequence, which is not before `upto`.
+    pub at: u64,
+    /// How many conversations that are.
+    pub conversations: u32,
+    /// `SHA-256("clew.state-digest/v1\n" ‖ standing ‖ standing ...)`, in order of the conversations' ids; the bytes
+    /// of a standing are those of [`crate::conversation::Standing::write`].
+    pub hash: StateHash,
 }
 
 /// A reading that is itself recorded.

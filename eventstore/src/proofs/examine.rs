@@ -302,7 +302,8 @@ fn place_of(finding: &Finding) -> u64 {
         | Finding::Inserted { index, .. }
         | Finding::Swapped { index, .. }
         | Finding::Moved { index, .. }
-        | Finding::Misnumbered { index, .. } => *index,
+        | Finding::Misnumbered { index, .. }
+        | Finding::StateDiffers { index, .. } => *index,
         Finding::Rewritten { facts } => facts.start,
         Finding::NotTheSignedRoot
         | Finding::Forked { .. }

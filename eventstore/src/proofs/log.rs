@@ -101,6 +101,11 @@ impl Log {
         self.tree().standing.clone()
     }
 
+    /// Signs nothing from now on, for this reason.
+    pub fn stop(&self, why: String) {
+        self.tree().standing = Standing::Stopped(why);
+    }
+
     /// The key that others check this log with.
     pub fn verifier(&self) -> VerifierKey {
         self.key.verifier()

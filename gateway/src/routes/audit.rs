@@ -39,6 +39,9 @@ pub struct Narrowed {
     actor: Option<String>,
     /// This action, by its word.
     action: Option<String>,
+    /// What belongs to this correlation: all lines of a bulk act, what a rule did and what set it off. Pages may be empty
+    /// before the last one; give `from` with it.
+    correlation: Option<CorrelationId>,
     /// Recorded at this instant or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
@@ -132,6 +135,7 @@ pub async fn list(
         contact: wanted.contact,
         actor: wanted.actor.as_deref().map(actor).transpose()?,
         action: wanted.action.as_deref().map(action).transpose()?,
+        correlation: wanted.correlation,
         from: wanted.from,
         to: wanted.to,
     };

@@ -57,6 +57,7 @@ pub async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Readiness>)
     let ready = checks.iter().all(|check| check.ok);
     // The desk goes on working while its log is not signed; who watches sees it all the same.
     checks.push(Check::of("proofs", app.proofs.trouble()));
+    checks.push(Check::of("digests", app.digests.trouble()));
     if !app.config.witnesses.is_empty() {
         checks.push(Check::of("witnesses", app.proofs.witness_trouble()));
     }

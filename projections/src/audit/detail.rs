@@ -1,5 +1,6 @@
 //! What a fact was done to and what it changed, with what was before where the fact itself does not say.
 
+mod definitions;
 mod workspace;
 
 use crate::key::Key;
@@ -15,7 +16,7 @@ use clew_domain::ids::{
     GroupId, MessageId, NoteId, RuleId, SavedReplyId, SessionId, SlaPolicyId, StreamId, StreamKind, TeamId, TokenId,
     TopicId,
 };
-use clew_domain::installation::{DataReading, InstallationEvent as I};
+use clew_domain::installation::{DataReading, InstallationEvent as I, StateDigest};
 use clew_domain::saved_reply::{CollectionEvent as S, CollectionOwner};
 use clew_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,7 @@ pub(super) fn of(rows: &mut Rows, fact: &Fact) -> Result<Detail, FoldError> {
         Event::Installation(event) => {
             let change = match event {
                 I::ErasureCompleted { of } => now("of", Value::Event(*of)),
+                I::StateDigested(digest) => return Ok(plain(Object::Installation, digested(digest))),
                 I::DataRead { what } => return Ok(plain(Object::Installation, read(*what))),
             };
             Ok(plain(Object::Installation, vec![change]))
@@ -171,6 +173,16 @@ fn read(what: DataReading) -> Vec<Change> {
     };
     let of = conversation.map(|id| now("conversation", Value::Conversation(id)));
     std::iter::once(now("what", Value::Word(kind.to_owned()))).chain(of).collect()
+}
+
+fn digested(digest: &StateDigest) -> Vec<Change> {
+    vec![
+        now("after", number(digest.after)),
+        now("upto", number(digest.upto)),
+        now("state_at", number(digest.at)),
+        now("conversations", number(digest.conversations)),
+        now("hash", Value::Word(digest.hash.to_string())),
+    ]
 }
 
 /// What was before, of a conversation.
@@ -365,7 +377,8 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
                 change("availability", before.map(availability_value), Some(availability_value(*availability)));
             plain(this, vec![changed, now("cause", word(cause))])
         }
-        A::PreferencesChanged { .. } | A::NotificationsRead { .. } => plain(this, Vec::new()),
+        A::PreferencesChanged { preferences } => plain(this, definitions::preferences(rows, stream.id, preferences)?),
+        A::NotificationsRead { .. } => plain(this, Vec::new()),
         A::ConversationClaimed { conversation, cause } => {
             plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
         }

@@ -18,9 +18,8 @@ impl Key {
     pub(super) fn run(self) -> Result<(), Failure> {
         let data = Config::resolve(&self.place, Options::default())?.data;
         let path = data.join("proofs").join(proofs::PUBLIC_KEY);
-        let key: VerifierKey = read(&path)?
-            .parse()
-            .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
+        let key: VerifierKey =
+            read(&path)?.parse().map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
         println!("{key}");
         Ok(())
     }

@@ -5,7 +5,7 @@ use clap::Args;
 use clew_eventstore::backends::embedded::{self as store, Store};
 use clew_eventstore::proofs::bundle::{Against, verify};
 use clew_eventstore::proofs::examine::Progress;
-use clew_eventstore::proofs::{Finding, Verdict, VerifierKey, directory};
+use clew_eventstore::proofs::{Finding, Verdict, VerifierKey, digests, directory};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -62,14 +62,27 @@ async fn examine(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result
         Ok((store, _)) => store,
         Err(error) => {
             let finding = Finding::Unreadable { path: "of facts or contents".into(), why: error.to_string() };
-            return Ok(Verdict { origin: against.key.name().to_owned(), findings: vec![finding], ..Verdict::default() });
+            return Ok(Verdict {
+                origin: against.key.name().to_owned(),
+                findings: vec![finding],
+                ..Verdict::default()
+            });
         }
     };
     let proofs = data.join("proofs");
     let mut told = |progress: Progress| show(bar, progress);
-    directory::verify(&proofs, &store, 0, against, &mut told)
-        .await
-        .map_err(|error| Failure::new(Exit::NotFound, error.to_string()))
+    let verdict = directory::verify(&proofs, &store, 0, against, &mut told).await;
+    let mut verdict = verdict.map_err(|error| Failure::new(Exit::NotFound, error.to_string()))?;
+    match digests::replay(&store, 0, &mut told).await {
+        Ok(replayed) => {
+            verdict.digests = replayed.agreeing;
+            verdict.findings.extend(replayed.findings);
+        }
+        // What can't be read was named with the facts.
+        Err(_) if !verdict.is_sound() => {}
+        Err(error) => verdict.findings.push(Finding::Unreadable { path: "of facts".into(), why: error.to_string() }),
+    }
+    Ok(verdict)
 }
 
 fn bar() -> ProgressBar {
