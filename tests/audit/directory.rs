@@ -3,7 +3,6 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use clew_domain::fact::Position;
 use clew_eventstore::backends::embedded::{Options, Store};
 use clew_eventstore::conformance::{commit, stream, write};
 use clew_eventstore::observer::LeafSource;
@@ -249,12 +248,22 @@ async fn the_tree_grows_over_segments_and_restarts() {
     for older in checkpoints {
         assert_eq!(verdict(dir.path(), Some(&older.to_string())).await, "");
     }
-    assert_eq!(Position { partition: 0, sequence: 1_200 }.sequence, leaves.len() as u64);
+}
+
+/// The server of this directory; what the one before still had under way may hold it for a moment.
+async fn serve(dir: &Path) -> App {
+    for _ in 0..500 {
+        match App::open(Config { data: dir.to_owned(), ..Config::default() }).await {
+            Ok(app) => return app,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    }
+    panic!("{} stays in use", dir.display());
 }
 
 /// What `/health/ready` says of the proofs of a server on this directory.
 async fn health(dir: &Path) -> serde_json::Value {
-    let app = App::open(Config { data: dir.to_owned(), ..Config::default() }).await.expect("it opens all the same");
+    let app = serve(dir).await;
     let asked = Request::get("/health/ready").body(Body::empty()).expect("a request");
     let answer = app.router().oneshot(asked).await.expect("an answer");
     let body = answer.into_body().collect().await.expect("a body").to_bytes();
@@ -269,7 +278,7 @@ async fn a_server_whose_log_is_not_what_was_signed_says_so_and_signs_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let data = dir.path().join("data");
     let copy = dir.path().join("copy");
-    let app = App::open(Config { data: data.clone(), ..Config::default() }).await.expect("a new desk");
+    let app = serve(&data).await;
     app.set_up("Desk").await.expect("set up");
     app.state.proofs.refresh().await.expect("signed");
     app.close().await;

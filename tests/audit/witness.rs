@@ -96,9 +96,9 @@ async fn a_witness_that_has_seen_more_of_it_or_other_facts_does_not_cosign() {
     let (witness, address) = Witness::listen(proofs.log.verifier()).await;
     let key = Witness::key().cosigner().to_string();
     let asked = || vec![Asked::parse(&address, &key).expect("a witness")];
-    // It has seen the log with two facts already: it says so, and is asked anew from there.
-    let two = clew_eventstore::proofs::proof::root_at(proofs.log.as_ref(), 1).expect("a fact");
-    *witness.seen.lock().expect("not poisoned") = (1, two);
+    // It has seen the first fact already: it says so, and is asked anew from there.
+    let one = clew_eventstore::proofs::proof::root_at(proofs.log.as_ref(), 1).expect("a fact");
+    *witness.seen.lock().expect("not poisoned") = (1, one);
     let (signed, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed");
     assert_eq!(outcomes[0].result, Ok(SEEN_AT));
     assert_eq!(*witness.asked.lock().expect("not poisoned"), [0, 1]);

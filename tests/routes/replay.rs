@@ -41,6 +41,8 @@ async fn a_conversation_is_replayed_step_by_step_and_as_it_was_at_an_instant() {
     app.pass(60);
     ada.post(&format!("{at}/pend"), json!({})).await.expect(200);
 
+    let head = app.app.state.store.head().to_string();
+    let eve = eve.with("clew-min-position", &head);
     let whole = eve.get(&format!("{at}/replay")).await.expect(200);
     assert_eq!(actions(&whole), ["conversation_started", "message_received", "assigned", "pended"]);
     let all = steps(&whole);
