@@ -4,13 +4,17 @@
 use axum::body::Body;
 use axum::http::Request;
 use clew_eventstore::backends::embedded::{Options, Store};
+use clew_eventstore::backends::memory::Store as MemoryStore;
 use clew_eventstore::conformance::{commit, stream, write};
 use clew_eventstore::observer::LeafSource;
 use clew_eventstore::proofs::memory::Memory;
 use clew_eventstore::proofs::{Against, Log, SigningKey, Standing, VerifierKey, directory};
 use clew_eventstore::store::EventStore;
+use clew_eventstore::vault::Vault;
 use clew_gateway::app::App;
+use clew_gateway::clock::Clock;
 use clew_gateway::config::Config;
+use clew_gateway::proofs::{self, Proofs};
 use http_body_util::BodyExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -250,20 +254,13 @@ async fn the_tree_grows_over_segments_and_restarts() {
     }
 }
 
-/// The server of this directory; what the one before still had under way may hold it for a moment.
-async fn serve(dir: &Path) -> App {
-    for _ in 0..500 {
-        match App::open(Config { data: dir.to_owned(), ..Config::default() }).await {
-            Ok(app) => return app,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-    }
-    panic!("{} stays in use", dir.display());
-}
-
-/// What `/health/ready` says of the proofs of a server on this directory.
-async fn health(dir: &Path) -> serde_json::Value {
-    let app = serve(dir).await;
+/// What `/health/ready` says of the proofs in this directory, at the start of a server on this log.
+async fn health(dir: &Path, store: &Arc<MemoryStore>) -> serde_json::Value {
+    let log = proofs::open(dir, None).expect("it opens all the same");
+    let proofs = Proofs::start(log, Arc::clone(store) as Arc<dyn LeafSource>).await;
+    let vault = Arc::new(Vault::in_memory());
+    let store = Arc::clone(store) as Arc<dyn EventStore>;
+    let app = App::compose(Config::default(), Clock::system(), store, vault, proofs, None).await.expect("composed");
     let asked = Request::get("/health/ready").body(Body::empty()).expect("a request");
     let answer = app.router().oneshot(asked).await.expect("an answer");
     let body = answer.into_body().collect().await.expect("a body").to_bytes();
@@ -273,35 +270,39 @@ async fn health(dir: &Path) -> serde_json::Value {
     checks.iter().find(|check| check["name"] == "proofs").expect("a check").clone()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_server_whose_log_is_not_what_was_signed_says_so_and_signs_nothing() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let data = dir.path().join("data");
-    let copy = dir.path().join("copy");
-    let app = serve(&data).await;
-    app.set_up("Desk").await.expect("set up");
-    app.state.proofs.refresh().await.expect("signed");
-    app.close().await;
-    assert_eq!(health(&data).await["ok"], true);
+    let home = tempfile::tempdir().expect("a directory");
+    let dir = home.path().join("proofs");
+    let store = Arc::new(MemoryStore::default());
+    store.append(commit(vec![write(stream(1), 0, 0..5)])).await.expect("taken");
+    assert_eq!(health(&dir, &store).await["ok"], true);
 
-    let checkpoint = data.join("proofs").join("checkpoint");
+    let checkpoint = dir.join("checkpoint");
     let signed = std::fs::read_to_string(&checkpoint).expect("a checkpoint");
     // The tree of another log, signed by the same key: the facts here do not lead to it.
-    std::fs::create_dir(&copy).expect("made");
-    let secret = std::fs::read_to_string(data.join("proofs").join("signing-key")).expect("a key");
+    let secret = std::fs::read_to_string(dir.join("signing-key")).expect("a key");
+    let copy = home.path().join("copy");
     let other = Log::open(&copy, 0, SigningKey::from_secret_text(&secret).expect("a key")).expect("a tree");
     other.catch_up(&Memory::of([b"another history"])).await.expect("caught up");
-    std::fs::write(&checkpoint, other.sign().expect("signed").to_string()).expect("written");
-    let told = health(&data).await;
+    let forged = other.sign().expect("signed").to_string();
+    std::fs::write(&checkpoint, &forged).expect("written");
+    let told = health(&dir, &store).await;
     assert_eq!(told["ok"], false);
     assert!(told["detail"].as_str().expect("why").contains("are not those that were signed"), "{told}");
+    assert_eq!(std::fs::read_to_string(&checkpoint).expect("kept"), forged, "nothing new was signed");
 
     std::fs::write(&checkpoint, &signed).expect("written");
-    assert_eq!(health(&data).await["ok"], true);
-    std::fs::rename(data.join("proofs").join("signing-key"), dir.path().join("lost")).expect("moved");
-    let told = health(&data).await;
+    assert_eq!(health(&dir, &store).await["ok"], true);
+    std::fs::rename(dir.join("signing-key"), home.path().join("lost")).expect("moved");
+    let told = health(&dir, &store).await;
     assert_eq!(told["ok"], false, "{told}");
     assert!(told["detail"].as_str().expect("why").contains("signing key"), "{told}");
-    std::fs::rename(dir.path().join("lost"), data.join("proofs").join("signing-key")).expect("moved");
-    assert_eq!(health(&data).await["ok"], true, "with the key put back all is as before");
+    assert!(!dir.join("signing-key").exists(), "none is drawn in its place");
+    std::fs::rename(home.path().join("lost"), dir.join("signing-key")).expect("moved");
+    assert_eq!(health(&dir, &store).await["ok"], true, "with the key put back all is as before");
+    let key = std::fs::read_to_string(dir.join("public-key")).expect("a key");
+    std::fs::remove_dir_all(&dir).expect("removed");
+    assert_eq!(health(&dir, &store).await["ok"], true, "a new log begins over the same facts");
+    assert_ne!(std::fs::read_to_string(dir.join("public-key")).expect("a key"), key, "with a key of its own");
 }
