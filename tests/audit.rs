@@ -1,9 +1,17 @@
 //! The proofs as somebody else sees them: an exported bundle, checked by a program that is not ours.
 
+mod directory;
+mod state;
+mod witness;
+
 use crate::support::requires;
+use clew_domain::fact::Position;
 use clew_eventstore::backends::memory::{Store, now};
 use clew_eventstore::conformance::{commit, stream, write};
-use clew_eventstore::proofs::{Log, SigningKey, bundle};
+use clew_eventstore::cursor::Cursor;
+use clew_eventstore::observer::LeafSource;
+use clew_eventstore::proofs::receipt::Receipt;
+use clew_eventstore::proofs::{Log, SigningKey, Tiles, bundle};
 use clew_eventstore::store::EventStore;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -71,4 +79,44 @@ async fn a_bundle_is_verified_by_go_and_a_changed_one_is_not() {
         std::fs::write(&path, kept).expect("written");
     }
     assert!(verify().status.success());
+}
+
+#[tokio::test]
+async fn the_browser_accepts_sound_receipts_and_no_changed_one() {
+    let answered = Command::new("node").arg("--version").output();
+    if !requires::met(answered.is_ok(), "Node.js is not there (apt-get install nodejs)") {
+        return;
+    }
+    let home = tempfile::tempdir().expect("a directory");
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).expect("written");
+    let log = Arc::new(Log::in_memory(0, SigningKey::generate("clew.example/log").expect("a key")));
+    let store = Store::new(1, Box::new(now), Some(Box::new(log.follower())));
+    log.catch_up(&store).await.expect("an empty store");
+    put("key", &log.verifier().to_string());
+    put("stranger", &SigningKey::generate("clew.example/log").expect("a key").verifier().to_string());
+    let mut count = 0;
+    for size in [1, 2, 3, 7, 8, 9, 300] {
+        store.append(commit(vec![write(stream(size), 0, log.size()..size)])).await.expect("taken");
+        let signed = log.sign().expect("signed");
+        for index in [0, 1, size / 2, size - 1].into_iter().filter(|index| *index < size) {
+            let leaf = store.leaves(0, index, 1).await.expect("it reads").remove(0).bytes;
+            let receipt = Receipt::make(log.as_ref(), leaf, index, signed.clone()).expect("it is in the tree");
+            put(&format!("{index}-{size}.tlog-proof"), &receipt.to_string());
+            count += 1;
+        }
+    }
+    let fact = store.read_all(Position { partition: 0, sequence: 150 }, 1).await.expect("it reads").remove(0);
+    let position = Cursor::at(fact.position).to_string();
+    let told = serde_json::json!({
+        "receipt": "150-300.tlog-proof", "event_id": fact.id, "position": position, "recorded_at": fact.recorded_at,
+    });
+    put("line.json", &told.to_string());
+    assert!(count > 15);
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let module = tests.join("../gateway/ui/proof.js");
+    let copy = home.path().join("proof.mjs");
+    std::fs::copy(module, &copy).expect("copied");
+    let script = tests.join("audit/proof.mjs");
+    let checked = Command::new("node").arg(script).arg(&copy).arg(home.path()).output().expect("node was there");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }

@@ -9,6 +9,7 @@ mod health;
 mod me;
 mod redactions;
 mod regions;
+mod replay;
 mod saved_replies;
 mod sessions;
 mod sla;

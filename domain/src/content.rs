@@ -78,6 +78,24 @@ impl<'de> Deserialize<'de> for Commitment {
     }
 }
 
+/// The SHA-256 of how conversations stood; see [`crate::installation::StateDigest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StateHash(Commitment);
+
+impl StateHash {
+    /// The hash of these bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(Commitment(bytes))
+    }
+}
+
+impl fmt::Display for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A fact's reference to a content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ContentRef {

@@ -3,10 +3,12 @@
 
 mod decide;
 mod event;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Command, Conversation, Opening, Outcome, Receive, Rejection, ReplyContext, SendReply, Then};
 pub use event::*;
+pub use standing::Standing;
 pub use state::{Delivery, Direction, KnownMessage, KnownNote, Queue, State};

@@ -1,12 +1,18 @@
 //! What the proofs cost: a leaf in the append path, a proof in a large log, a fact in an examination.
 //! `CLEW_BENCH_FACTS` sets the size of the large log, 10 million unless told.
 
+use clew_eventstore::backends::embedded::{Options, Store};
+use clew_eventstore::conformance::{commit, stream, write};
+use clew_eventstore::observer::CommitObserver;
 use clew_eventstore::proofs::examine::Examiner;
 use clew_eventstore::proofs::memory::Memory;
 use clew_eventstore::proofs::proof::{consistency, inclusion};
-use clew_eventstore::proofs::{Log, SigningKey, Tiles};
+use clew_eventstore::proofs::{Log, SigningKey, Tiles, bundle};
+use clew_eventstore::store::EventStore;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
 
 const LEAF_BYTES: usize = 300;
 const COMMIT_FACTS: u64 = 64;
@@ -42,6 +48,35 @@ fn append(c: &mut Criterion) {
             log.append((from + 1..).zip(bytes.iter().map(<[u8; LEAF_BYTES]>::as_slice)));
         });
     });
+    group.finish();
+}
+
+/// Durable commits of one fact by 256 writers at once, with the tree and without it: what it takes of the log's speed.
+fn group_commit(c: &mut Criterion) {
+    const WRITERS: u64 = 256;
+    let mut group = c.benchmark_group("group commit of 256 writers");
+    group.throughput(Throughput::Elements(WRITERS)).sample_size(40).measurement_time(Duration::from_secs(10));
+    for (round, with_tree) in [(1, false), (1, true), (2, false), (2, true)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = Arc::new(open(&directory.path().join("proofs")));
+        let observer: Option<Box<dyn CommitObserver>> = if with_tree { Some(Box::new(log.follower())) } else { None };
+        let options = Options { observer, ..Options::default() };
+        let store = Arc::new(Store::open(directory.path(), options).expect("a log").0);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+        let mut version = 0;
+        let name = if with_tree { "with the tree" } else { "without it" };
+        group.bench_function(format!("{name}, round {round}"), |b| {
+            b.iter(|| {
+                let commits = (0..WRITERS).map(|writer| {
+                    let facts = write(stream(writer), version, version..version + 1);
+                    store.append(commit(vec![facts]))
+                });
+                let done = runtime.block_on(futures::future::join_all(commits));
+                assert!(done.iter().all(Result::is_ok));
+                version += 1;
+            });
+        });
+    }
     group.finish();
 }
 
@@ -84,5 +119,27 @@ fn examine(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, prove, examine);
+/// All of an exported bundle, from its files.
+fn examine_bundle(c: &mut Criterion) {
+    const FACTS: u64 = 262_144;
+    let mut bytes = vec![[0; LEAF_BYTES]; usize::try_from(FACTS).expect("small")];
+    (0..).zip(&mut bytes).for_each(|(index, bytes)| leaf(index, bytes));
+    let facts = Memory::of(&bytes);
+    let log = Log::in_memory(0, SigningKey::generate("clew.example/bench").expect("a key"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(log.catch_up(&facts)).expect("caught up");
+    let signed = log.sign().expect("signed");
+    let directory = tempfile::tempdir().expect("a directory");
+    let written = bundle::write(directory.path(), &log, &facts, &signed, 0..FACTS, &mut |_| {});
+    runtime.block_on(written).expect("written");
+    let against = bundle::Against { key: &log.verifier(), since: None, witnesses: &[] };
+    let mut group = c.benchmark_group("verify");
+    group.throughput(Throughput::Elements(FACTS)).sample_size(10);
+    group.bench_function("a bundle of 262,144 facts of 300 bytes", |b| {
+        b.iter(|| assert!(bundle::verify(directory.path(), against, &mut |_| {}).expect("read").is_sound()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, group_commit, prove, examine, examine_bundle);
 criterion_main!(benches);

@@ -4,6 +4,7 @@
 mod against;
 pub mod bundle;
 pub mod checkpoint;
+pub mod digests;
 pub mod directory;
 pub mod examine;
 mod files;

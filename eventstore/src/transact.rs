@@ -6,6 +6,7 @@ use clew_domain::decider::Decider;
 use clew_domain::derive;
 use clew_domain::fact::{Aggregate, CommandMeta, Fact, NewFact, Position, facts_of};
 use clew_domain::ids::{CommandId, StreamId};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How often a decision is made anew when another writer was faster.
 const ATTEMPTS_MAX: usize = 32;
@@ -140,6 +141,47 @@ pub async fn transact<A: Aggregate>(
             }
             // Read again: for a conflict to decide anew, for an unknown outcome to see whether it is there.
             Err(error @ (StoreError::Conflict { .. } | StoreError::Unknown(_))) => last_error = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(last_error.expect("the loop ends only after an error").into())
+}
+
+/// Carries out a command whose events depend on nothing before them, without reading the stream.
+///
+/// `version` is where the stream is thought to be, 0 if nobody looked yet; it is corrected by what the store says.
+/// The command's id must be fresh: a repetition is recorded again.
+pub async fn record<A: Aggregate>(
+    store: &dyn EventStore,
+    stream: StreamId,
+    version: &AtomicU64,
+    meta: &CommandMeta,
+    command: &A::Command,
+) -> Result<Option<Position>, TransactError<A::Rejection>> {
+    let events = A::decide(&A::State::default(), meta, command).map_err(TransactError::Rejected)?;
+    if events.is_empty() {
+        return Ok(None);
+    }
+    let mut last_error = None;
+    for _ in 0..ATTEMPTS_MAX {
+        let expected = version.load(Ordering::Relaxed);
+        let write = StreamWrite { stream, expected, facts: facts_of::<A>(meta, events.clone()) };
+        match store.append(Commit { writes: vec![write], contents: Vec::new() }).await {
+            Ok(appended) => {
+                version.fetch_max(appended.versions[0], Ordering::Relaxed);
+                return Ok(Some(appended.last));
+            }
+            Err(error @ StoreError::Conflict { actual, .. }) => {
+                version.store(actual, Ordering::Relaxed);
+                last_error = Some(error);
+            }
+            Err(error @ StoreError::Unknown(_)) => {
+                let since = store.read_stream(stream, expected).await?;
+                if let Some(fact) = since.iter().rfind(|fact| fact.command == meta.id) {
+                    return Ok(Some(fact.position));
+                }
+                last_error = Some(error);
+            }
             Err(error) => return Err(error.into()),
         }
     }

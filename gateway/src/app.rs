@@ -7,16 +7,18 @@ use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::{self, DemoAccount, DemoError, Stage};
+use crate::digests::{self, Digests};
 use crate::directory::Directory;
 use crate::error::Problem;
 use crate::http::listener;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 use crate::proofs::{self, Proofs};
+use crate::readings::Readings;
 use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
-use crate::{breaches, distributor, router, sweep};
+use crate::{breaches, distributor, router, sweep, witnesses};
 use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
@@ -186,6 +188,8 @@ impl App {
             directory,
             projections,
             proofs: Arc::clone(&proofs),
+            digests: Digests::default(),
+            readings: Readings::default(),
             eraser: Arc::clone(&eraser),
             ingest,
             uploads: Uploads::default(),
@@ -193,6 +197,8 @@ impl App {
         });
         let every = Duration::from_secs(state.config.checkpoint_interval_s.max(1).into());
         tokio::spawn(proofs.run(every, state.stopping.clone()));
+        tokio::spawn(witnesses::run(state.clone()));
+        tokio::spawn(digests::run(state.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
         tokio::spawn(distributor::run(state.clone()));

@@ -5,6 +5,7 @@ mod regions;
 
 pub use regions::{Region, Regions};
 
+use crate::witnesses;
 use clap::Args;
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,6 +37,9 @@ macro_rules! settings {
         pub struct Options {
             #[arg(skip)]
             data: Option<PathBuf>,
+            /// Only in the file.
+            #[arg(skip)]
+            witnesses: Vec<Witness>,
             /// Address at which browsers reach the server, such as `https://desk.example.org`; with it, cookies are
             /// `Secure` wherever it is https, and requests from other origins are told apart. Without it, the
             /// `Host` of each request stands for it
@@ -53,6 +57,8 @@ macro_rules! settings {
             pub without_keys: bool,
             /// Address at which browsers reach the server, without a slash at its end.
             pub public_url: Option<String>,
+            /// Who is asked to cosign the log.
+            pub witnesses: Vec<Witness>,
             $($(#[doc = $doc])+ pub $name: $type,)*
         }
 
@@ -63,6 +69,7 @@ macro_rules! settings {
                     data: data.or(file.data).unwrap_or_else(|| PathBuf::from("clew-data")),
                     without_keys: false,
                     public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+                    witnesses: file.witnesses,
                     $($name: self.$name.or(file.$name).unwrap_or_else(|| $default),)*
                 }
             }
@@ -98,6 +105,12 @@ settings! {
     "CLEW_REQUEST_TIMEOUT_S" "SECONDS" request_timeout_s: u16 = 30;
     /// Seconds after which what was added to the log is signed [default: 5]
     "CLEW_CHECKPOINT_INTERVAL_S" "SECONDS" checkpoint_interval_s: u16 = 5;
+    /// Seconds after which the witnesses of the settings file are asked to cosign; 0 leaves it to `clew audit witness`
+    /// [default: 60]
+    "CLEW_WITNESS_INTERVAL_S" "SECONDS" witness_interval_s: u16 = 60;
+    /// Seconds after which what the views show is recorded, so that a replay of the log can be held against it; 0 for
+    /// never [default: 3600]
+    "CLEW_DIGEST_INTERVAL_S" "SECONDS" digest_interval_s: u16 = 3600;
     /// Bytes of a request's body [default: 262144]
     "CLEW_BODY_BYTES_MAX" "BYTES" body_bytes_max: usize = 256 * 1024;
     /// Bytes of an uploaded or received file [default: 26214400]
@@ -108,6 +121,16 @@ settings! {
     "CLEW_REGIONS" "NAME=URL,..." regions: Regions = Regions::default();
     /// Seconds that open requests have to end when the server is told to stop [default: 10]
     "CLEW_SHUTDOWN_GRACE_S" "SECONDS" shutdown_grace_s: u16 = 10;
+}
+
+/// A witness: somebody else's program that cosigns the log, so that no two can be shown different ones.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// The prefix of its addresses: `add-checkpoint` is appended to it.
+    pub url: String,
+    /// Its public key, as a vkey.
+    pub key: String,
 }
 
 /// The form of the log.
@@ -145,6 +168,14 @@ pub enum ConfigError {
     /// Platforms to choose between, but none of them is this one.
     #[error("none of the regions is this server: give its own address as the public URL, and among the regions")]
     NotARegion,
+    /// A witness can't be asked.
+    #[error("the witness at '{url}' can't be asked: {why}")]
+    Witness {
+        /// Its address.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl Config {
@@ -167,6 +198,10 @@ impl Config {
         let regions = config.regions.as_slice();
         if !regions.is_empty() && !regions.iter().any(|region| config.public_url.as_ref() == Some(&region.url)) {
             return Err(ConfigError::NotARegion);
+        }
+        for Witness { url, key } in &config.witnesses {
+            let wrong = |why: String| ConfigError::Witness { url: url.clone(), why };
+            witnesses::Asked::parse(url, key).map_err(wrong)?;
         }
         Ok(config)
     }

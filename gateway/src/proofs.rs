@@ -3,11 +3,12 @@
 
 use clew_eventstore::observer::LeafSource;
 pub use clew_eventstore::proofs::Log;
+use clew_eventstore::proofs::log::CHECKPOINT;
 use clew_eventstore::proofs::{ProofError, SignedCheckpoint, SigningKey, Standing};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 /// The file with the secret key, in the directory of the proofs.
 const KEY: &str = "signing-key";
 /// The file with the public key, beside it.
-const PUBLIC_KEY: &str = "public-key";
+pub const PUBLIC_KEY: &str = "public-key";
 
 /// The tree beside the log, and where its facts are read from.
 pub struct Proofs {
@@ -23,19 +24,37 @@ pub struct Proofs {
     pub log: Arc<Log>,
     /// The facts.
     pub leaves: Arc<dyn LeafSource>,
+    witness_trouble: Mutex<Option<String>>,
 }
 
 /// The tree in this directory, before it follows a store. Its key is drawn when there is none yet: its name, which is
 /// the identity of the log for ever, is the server's public address where one is set.
+///
+/// Where the key is gone and what it signed is there, nothing is drawn and nothing signed until it is put back.
 pub fn open(directory: &Path, public_url: Option<&str>) -> Result<Arc<Log>, ProofError> {
     std::fs::create_dir_all(directory).map_err(io(directory))?;
     let path = directory.join(KEY);
     let key = match std::fs::read_to_string(&path) {
         Ok(text) => SigningKey::from_secret_text(&zeroize::Zeroizing::new(text))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => draw(directory, &path, public_url)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if directory.join(CHECKPOINT).exists() {
+                return without_key(directory, &path);
+            }
+            draw(directory, &path, public_url)?
+        }
         Err(error) => return Err(io(&path)(error)),
     };
     Ok(Arc::new(Log::open(directory, 0, key)?))
+}
+
+fn without_key(directory: &Path, path: &Path) -> Result<Arc<Log>, ProofError> {
+    let log = Log::open(directory, 0, SigningKey::generate("clew.localhost/key-is-gone")?)?;
+    log.stop(format!(
+        "the signing key {} is gone; put it back from a backup, or move the whole directory away to begin a new log \
+         with a new key, whose public key auditors then need",
+        path.display()
+    ));
+    Ok(Arc::new(log))
 }
 
 /// A tree that lasts as long as the process.
@@ -68,7 +87,7 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ProofError {
 impl Proofs {
     /// Brings the tree up to its facts and signs it. What goes wrong is logged, and told by [`Self::trouble`].
     pub async fn start(log: Arc<Log>, leaves: Arc<dyn LeafSource>) -> Arc<Self> {
-        let proofs = Arc::new(Self { log, leaves });
+        let proofs = Arc::new(Self { log, leaves, witness_trouble: Mutex::default() });
         if let Err(error) = proofs.refresh().await {
             tracing::error!(%error, "the log is not signed");
         }
@@ -82,6 +101,19 @@ impl Proofs {
             Standing::CatchingUp => Some("the proofs lag behind the log".to_owned()),
             Standing::Stopped(why) => Some(why),
         }
+    }
+
+    /// Why not every witness cosigned when they were last asked, if so.
+    pub fn witness_trouble(&self) -> Option<String> {
+        self.witness_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what the witnesses said; whether it is another than before.
+    pub fn set_witness_trouble(&self, trouble: Option<String>) -> bool {
+        let mut known = self.witness_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *known != trouble;
+        *known = trouble;
+        changed
     }
 
     /// Signs all that is in the log now.

@@ -112,10 +112,11 @@ fn proofs() -> OpenApiRouter<AppState> {
 }
 
 fn conversations() -> OpenApiRouter<AppState> {
-    use conversations::{attachments, bulk, locks, messages, notes, transcript, view, work};
+    use conversations::{attachments, bulk, locks, messages, notes, replay, transcript, view, work};
     OpenApiRouter::new()
         .routes(routes!(view::read))
         .routes(routes!(transcript::read))
+        .routes(routes!(replay::replay))
         .routes(routes!(messages::send))
         .routes(routes!(messages::retry))
         .routes(routes!(messages::mask))

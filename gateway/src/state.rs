@@ -5,11 +5,13 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::digests::Digests;
 use crate::directory::Directory;
 use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 use crate::proofs::Proofs;
+use crate::readings::Readings;
 use crate::routes::feed::Turns;
 use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
@@ -63,6 +65,10 @@ pub struct Parts {
     pub projections: Arc<Projections>,
     /// Proves what is in the log.
     pub proofs: Arc<Proofs>,
+    /// How what is shown is bound to the log.
+    pub digests: Digests,
+    /// Who asked for what others did.
+    pub readings: Readings,
     /// Carries out what is to be erased.
     pub eraser: Arc<Eraser>,
     /// Takes in what channels tell.

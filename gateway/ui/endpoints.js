@@ -46,6 +46,8 @@ export const conversation = {
   get: (id, signal) => read(at(id), { signal }),
   /** @param {string} id @returns {Promise<{entries: import('./types.js').AuditEntry[]}>} */
   audit: (id) => read(`${at(id)}/audit`),
+  /** @param {string} id @returns {Promise<{steps: import('./types.js').ReplayStep[]}>} */
+  replay: (id) => read(`${at(id)}/replay`),
   /** @param {string} id @param {File} file @param {(part: number) => void} progress @param {AbortSignal} signal @returns {Promise<{upload: string}>} */
   upload: (id, file, progress, signal) => upload(`${at(id)}/uploads`, file, progress, signal),
   /** @param {string} id @param {string} message */
@@ -145,6 +147,10 @@ export const savedReplies = {
 export const audit = {
   /** @param {Record<string, any>} query @returns {Promise<{entries: import('./types.js').AuditEntry[], next: string|null}>} */
   search: (query) => read('/v1/audit', { query }),
+  /** @returns {Promise<string>} */
+  key: () => read('/v1/audit/key', { accept: 'text/plain' }),
+  /** @param {string} position @returns {Promise<string>} */
+  receipt: (position) => read(`/v1/audit/receipts/${position}`, { accept: 'text/plain' }),
 };
 
 export const sla = {

@@ -90,6 +90,8 @@
 /** @typedef {{kind: string, value: any, name: string|null}} Value */
 /** @typedef {{field: string, before: Value|null, after: Value|null}} Change */
 /** @typedef {{position: string, event_id: string, at: string, recorded_at: string, actor: Actor, action: string, object: {kind: string, id: string|null, name: string|null}, details: Change[], cause: string|null, correlation: string|null, bulk: string|null, command: string|null}} AuditEntry */
+/** @typedef {{queue: QueueName, pended_until: string|null, agent: Ref|null, team: Ref|null, lock: Ref|null, topics: Ref[], priority: number, blocked: boolean, messages: number, masked: number, notes: number, breaches: number}} ReplayState */
+/** @typedef {{position: string, version: number, event_id: string, at: string, recorded_at: string, actor: Actor, action: string, said: {text: string|null, masked: boolean, attachments: number}|null, state: ReplayState}} ReplayStep */
 /** @typedef {{key: string, label: string, kind: string, system: boolean, value: string|null, set_at: string|null, set_by: Actor|null}} Attribute */
 /** @typedef {{id: string, name: string|null, handle: string|null, channel: ChannelRef, forgotten: boolean, blocked: boolean, first_seen_at: string, attributes: Attribute[], groups: Ref[], conversations: Row[]}} Contact */
 /** @typedef {Ref & {login: string, roles: string[], availability: Availability, since: string|null, signed_in: boolean, teams: Ref[], open_conversations: number}} Agent */

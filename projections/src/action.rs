@@ -129,6 +129,7 @@ actions! {
     406 SavedReplyDeleted "saved_reply_deleted",
     501 ErasureCompleted "erasure_completed",
     502 DataRead "data_read",
+    503 StateDigested "state_digested",
 }
 
 /// The text names no action.
@@ -148,6 +149,7 @@ impl Action {
             Event::Installation(event) => match event {
                 I::ErasureCompleted { .. } => Self::ErasureCompleted,
                 I::DataRead { .. } => Self::DataRead,
+                I::StateDigested(_) => Self::StateDigested,
             },
         }
     }

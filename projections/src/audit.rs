@@ -92,7 +92,7 @@ const PLACE_BYTES: usize = 8 + 2 + 8;
 
 impl Projection for Audit {
     const NAME: &'static str = "audit";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         let detail = detail::of(rows, fact)?;

@@ -1,6 +1,6 @@
 //! What may be asked of the installation, and what follows.
 
-use super::event::{DataReading, InstallationEvent};
+use super::event::{DataReading, InstallationEvent, StateDigest};
 use super::state::InstallationState;
 use crate::decider::Decider;
 use crate::fact::CommandMeta;
@@ -19,6 +19,8 @@ pub enum Command {
         /// What is read.
         what: DataReading,
     },
+    /// Record how the views showed conversations.
+    RecordState(StateDigest),
 }
 
 /// Nothing that is asked of the installation is refused: it records what was done.
@@ -43,6 +45,7 @@ impl Decider for Installation {
             Command::CompleteErasure { of } if state.erased.contains(&of) => Vec::new(),
             Command::CompleteErasure { of } => vec![InstallationEvent::ErasureCompleted { of }],
             Command::RecordReading { what } => vec![InstallationEvent::DataRead { what }],
+            Command::RecordState(digest) => vec![InstallationEvent::StateDigested(digest)],
         })
     }
 

@@ -1,6 +1,7 @@
 //! What the installation itself did with the log: erasures carried out, exports made.
 
-use crate::ids::EventId;
+use crate::content::StateHash;
+use crate::ids::{ConversationId, EventId};
 use serde::{Deserialize, Serialize};
 
 /// An event of the installation.
@@ -16,6 +17,26 @@ pub enum InstallationEvent {
         /// What was read.
         what: DataReading,
     },
+    /// The views showed conversations like this; who replays the log must come to the same.
+    StateDigested(StateDigest),
+}
+
+/// How the conversations that some facts are about stood at a place of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDigest {
+    /// Which partition.
+    pub partition: u16,
+    /// Of the conversations that have a fact behind this sequence,
+    pub after: u64,
+    /// and up to this one,
+    pub upto: u64,
+    /// as they stood after the fact of this sequence, which is not before `upto`.
+    pub at: u64,
+    /// How many conversations that are.
+    pub conversations: u32,
+    /// `SHA-256("clew.state-digest/v1\n" ‖ standing ‖ standing ...)`, in order of the conversations' ids; the bytes
+    /// of a standing are those of [`crate::conversation::Standing::write`].
+    pub hash: StateHash,
 }
 
 /// A reading that is itself recorded.
@@ -28,4 +49,10 @@ pub enum DataReading {
     Export,
     /// A bundle for auditors.
     AuditBundle,
+    /// The recorded facts themselves, as tiles or receipts.
+    Facts,
+    /// The audit trail of a conversation, by somebody who does not work on it.
+    ConversationTrail(ConversationId),
+    /// A conversation replayed step by step, by somebody who does not work on it.
+    Replay(ConversationId),
 }

@@ -17,7 +17,7 @@ impl InstallationState {
             InstallationEvent::ErasureCompleted { of } => {
                 self.erased.insert(*of);
             }
-            InstallationEvent::DataRead { what: _ } => {}
+            InstallationEvent::DataRead { what: _ } | InstallationEvent::StateDigested(_) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The rules of the installation, by example.
 
 use super::*;
+use crate::content::StateHash;
 use crate::decider::spec::{BOB, given};
 use crate::fact::Actor;
 use crate::ids::EventId;
@@ -21,4 +22,11 @@ fn every_reading_is_recorded() {
     let read = InstallationEvent::DataRead { what: DataReading::AuditTrail };
     let record = Command::RecordReading { what: DataReading::AuditTrail };
     given::<Installation>([read.clone()]).by(Actor::Agent(BOB)).when(record).then([read]);
+}
+
+#[test]
+fn what_the_views_showed_is_recorded_as_it_is() {
+    let hash = StateHash::new([7; 32]);
+    let digest = StateDigest { partition: 0, after: 0, upto: 9, at: 9, conversations: 1, hash };
+    given::<Installation>([]).when(Command::RecordState(digest)).then([InstallationEvent::StateDigested(digest)]);
 }

@@ -202,7 +202,8 @@ impl<'a> Examiner<'a> {
             let agree = if self.differences.len() < DIFFERENCES_MAX { self.where_they_agree(loaded) } else { None };
             let (found, expected) = agree.unwrap_or_else(|| {
                 let found = self.kept.len();
-                if loaded < 2 * WINDOW { (found, loaded) } else { (found, found) }
+                // More facts may come that stand for the fingerprints left.
+                if at_end && loaded < 2 * WINDOW { (found, loaded) } else { (found, found.min(loaded)) }
             });
             let difference = Difference {
                 index: self.next,
@@ -302,7 +303,8 @@ fn place_of(finding: &Finding) -> u64 {
         | Finding::Inserted { index, .. }
         | Finding::Swapped { index, .. }
         | Finding::Moved { index, .. }
-        | Finding::Misnumbered { index, .. } => *index,
+        | Finding::Misnumbered { index, .. }
+        | Finding::StateDiffers { index, .. } => *index,
         Finding::Rewritten { facts } => facts.start,
         Finding::NotTheSignedRoot
         | Finding::Forked { .. }

@@ -101,6 +101,11 @@ impl Log {
         self.tree().standing.clone()
     }
 
+    /// Signs nothing from now on, for this reason.
+    pub fn stop(&self, why: String) {
+        self.tree().standing = Standing::Stopped(why);
+    }
+
     /// The key that others check this log with.
     pub fn verifier(&self) -> VerifierKey {
         self.key.verifier()
@@ -117,6 +122,13 @@ impl Log {
     /// The last checkpoint that was signed and kept.
     pub fn checkpoint(&self) -> Option<SignedCheckpoint> {
         self.signed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last checkpoint as it is given to others: with the cosignatures of witnesses, once they have made them.
+    pub fn served(&self) -> Option<SignedCheckpoint> {
+        let signed = self.checkpoint()?;
+        let same = |witnessed: &SignedCheckpoint| witnessed.checkpoint() == signed.checkpoint();
+        Some(self.witnessed().filter(same).unwrap_or(signed))
     }
 
     /// Takes the leaves of a group of commits, the first of them at `sequence`; those known already are passed over.

@@ -92,6 +92,15 @@ pub enum Finding {
         /// What is wrong.
         why: String,
     },
+    /// The facts do not lead to the state that was recorded as shown.
+    StateDiffers {
+        /// The fact that recorded it.
+        index: u64,
+        /// After which fact, counted from 1, conversations stood otherwise.
+        at: u64,
+        /// How many conversations were compared.
+        conversations: u32,
+    },
     /// A report is not the one that was exported.
     ReportChanged {
         /// Which file.
@@ -157,6 +166,12 @@ impl fmt::Display for Finding {
             }
             Self::NotSigned { what, why } => write!(f, "The {what} can't be trusted: {why}."),
             Self::Unreadable { path, why } => write!(f, "The file {path} can't be used: {why}."),
+            Self::StateDiffers { index, at, conversations } => write!(
+                f,
+                "Fact {} says how {conversations} conversations stood after fact {at}, as the views showed them; \
+                 the facts replayed lead to another state.",
+                index + 1
+            ),
             Self::ReportChanged { path } => write!(f, "The report {path} is not the one that was exported."),
         }
     }
@@ -181,6 +196,8 @@ pub struct Verdict {
     pub facts: Range<u64>,
     /// How many facts the older checkpoint covers, if one was given and the log continues it.
     pub continues: Option<u64>,
+    /// How many records of shown state the facts were replayed against, and all led to the same.
+    pub digests: u64,
     /// The trusted witnesses that saw the log, with how many facts it had and when, in seconds since 1970.
     pub witnesses: Vec<(String, u64, u64)>,
     /// What is wrong; nothing if the log is sound.
@@ -216,6 +233,13 @@ impl fmt::Display for Verdict {
         }
         if let Some(size) = self.continues {
             writeln!(f, "It continues the older checkpoint: the first {size} facts are still the same.")?;
+        }
+        if self.digests > 0 {
+            writeln!(
+                f,
+                "Replayed, the facts lead to the state that was shown, at each of {} records of it.",
+                self.digests
+            )?;
         }
         for (name, size, at) in &self.witnesses {
             let seconds = i64::try_from(*at).unwrap_or(i64::MAX);

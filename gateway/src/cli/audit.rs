@@ -2,8 +2,11 @@
 //! or exports the trail is recorded.
 
 mod export;
+mod key;
 mod receipt;
+mod replay;
 mod verify;
+mod witness;
 
 use super::Failure;
 use super::offline::Offline;
@@ -11,7 +14,7 @@ use crate::config::Place;
 use crate::routes::audit;
 use clap::{Args, Subcommand};
 use clew_domain::ids::{ConversationId, StreamId};
-use clew_domain::installation::{self, DataReading, Installation};
+use clew_domain::installation::DataReading;
 use clew_domain::time::Timestamp;
 use clew_projections::action::Action as What;
 use clew_projections::audit::{Filter, Order};
@@ -34,8 +37,14 @@ pub(super) struct Audit {
 enum Action {
     /// Write a bundle that an auditor can check offline
     Export(export::Export),
-    /// Check a bundle, offline, with the public key alone
+    /// Check a bundle, or a data directory that no server has open, with the public key alone
     Verify(verify::Verify),
+    /// Replay a conversation step by step, as it was
+    Replay(replay::Replay),
+    /// Print the public key that everything is checked with
+    Key(key::Key),
+    /// Ask the witnesses of the settings file to cosign the log
+    Witness(witness::Witness),
     /// Check a receipt (a .tlog-proof file), offline, and show the fact in it
     Receipt(receipt::Receipt),
     /// List who did what, oldest first
@@ -64,7 +73,10 @@ impl Audit {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (conversation, action, from, to, json, place) = match self.action {
             Action::Export(command) => return command.run().await,
-            Action::Verify(command) => return command.run(),
+            Action::Verify(command) => return command.run().await,
+            Action::Replay(command) => return command.run().await,
+            Action::Key(command) => return command.run(),
+            Action::Witness(command) => return command.run().await,
             Action::Receipt(command) => return command.run(),
             Action::List { conversation, action, from, to, json, place } => {
                 (conversation, action, from, to, json, place)
@@ -94,8 +106,7 @@ fn instant(text: &str) -> Result<Timestamp, Failure> {
 
 async fn list(desk: &Offline, filter: &Filter, json: bool) -> Result<(), Failure> {
     let app = &desk.app.state;
-    let read = installation::Command::RecordReading { what: DataReading::AuditTrail };
-    app.act::<Installation>(StreamId::INSTALLATION, &desk.meta(), &read, Vec::new()).await?;
+    desk.record_reading(DataReading::AuditTrail).await?;
     let trail = app.projections.audit();
     trail
         .wait_for(&app.store.head(), CATCH_UP_MAX)

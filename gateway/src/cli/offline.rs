@@ -8,7 +8,7 @@ use crate::error::Problem;
 use clew_domain::content::ContactNumber;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{AgentId, CommandId, StreamId};
-use clew_domain::installation::{self, DataReading, Installation};
+use clew_domain::installation::DataReading;
 use clew_domain::plaintext::Secret;
 use clew_domain::workspace::{self, Workspace, WorkspaceState};
 use clew_eventstore::sealed::SealedContent;
@@ -67,8 +67,7 @@ impl Offline {
 
     /// Records that somebody took data out.
     pub(super) async fn record_reading(&self, what: DataReading) -> Result<(), Failure> {
-        let record = installation::Command::RecordReading { what };
-        self.app.state.act::<Installation>(StreamId::INSTALLATION, &self.meta(), &record, Vec::new()).await?;
+        self.app.state.readings.record(self.app.state.store.as_ref(), &self.meta(), what).await?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use clew_domain::ids::{
     AgentId, AwayStatusId, BulkId, ChannelId, CommandId, ContactId, ConversationId, CorrelationId, EventId, GroupId,
     RuleId, StreamId, TeamId, TokenId, TopicId,
 };
-use clew_domain::installation::{self, DataReading, Installation};
+use clew_domain::installation::DataReading;
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{ChannelRight, WorkspaceState};
 use clew_eventstore::cursor::Cursor;
@@ -39,6 +39,9 @@ pub struct Narrowed {
     actor: Option<String>,
     /// This action, by its word.
     action: Option<String>,
+    /// What belongs to this correlation: all lines of a bulk act, what a rule did and what set it off. Pages may be empty
+    /// before the last one; give `from` with it.
+    correlation: Option<CorrelationId>,
     /// Recorded at this instant or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
@@ -132,25 +135,54 @@ pub async fn list(
         contact: wanted.contact,
         actor: wanted.actor.as_deref().map(actor).transpose()?,
         action: wanted.action.as_deref().map(action).transpose()?,
+        correlation: wanted.correlation,
         from: wanted.from,
         to: wanted.to,
     };
+    // Once for a list, not for each of its pages.
     if wanted.cursor.is_none() {
-        record(&app, &caller).await?;
+        let what = wanted.conversation.map_or(DataReading::AuditTrail, DataReading::ConversationTrail);
+        app.readings.record(app.store.as_ref(), &reading(&app, &caller), what).await?;
     }
     page(&app, &caller, &filter, &wanted)
 }
 
-/// Tells the log that somebody read what others did; once for a list, not for each of its pages.
-async fn record(app: &AppState, caller: &Caller) -> Result<(), Problem> {
+fn reading(app: &AppState, caller: &Caller) -> CommandMeta {
     let id = CommandId(Uuid::new_v4());
-    let meta = CommandMeta::first(id, Actor::Agent(caller.agent), app.clock.now(), caller.settings_version);
-    let read = installation::Command::RecordReading { what: DataReading::AuditTrail };
-    app.act::<Installation>(StreamId::INSTALLATION, &meta, &read, Vec::new()).await?;
-    Ok(())
+    CommandMeta::first(id, Actor::Agent(caller.agent), app.clock.now(), caller.settings_version)
+}
+
+/// Tells the log that somebody read what others did; a page that refreshes itself is one reading.
+pub(super) async fn record(app: &AppState, caller: &Caller, what: DataReading) -> Result<(), Problem> {
+    app.readings.record_once(app.store.as_ref(), &reading(app, caller), what).await
+}
+
+/// Whether a conversation is the caller's own work: it is theirs or their team's, or they have it open, or it is
+/// nobody's and they work its channel. Its trail is then a tool of that work; anybody else reads what others did.
+pub(super) fn works_on(
+    caller: &Caller,
+    channel: ChannelId,
+    agent: Option<AgentId>,
+    team: Option<TeamId>,
+    lock: Option<AgentId>,
+) -> bool {
+    let me = Some(caller.agent);
+    if agent == me || lock == me {
+        return true;
+    }
+    let in_team = |team: TeamId| {
+        caller.workspace.teams.get(&team).is_some_and(|team| !team.closed && team.members.contains(&caller.agent))
+    };
+    match (agent, team) {
+        (None, None) => caller.may_work(channel),
+        (None, Some(team)) => in_team(team),
+        (Some(_), _) => false,
+    }
 }
 
 /// What was done with a conversation
+///
+/// That somebody reads it who does not work on the conversation is recorded.
 #[utoipa::path(
     get, path = "/v1/conversations/{conversation}/audit", tag = "audit", responses((status = 200, body = Trail))
 )]
@@ -161,6 +193,9 @@ pub async fn of_conversation(
 ) -> Result<Json<Trail>, Problem> {
     let row = app.projections.queues().row(conversation)?.ok_or(&kinds::NOT_FOUND)?;
     caller.require_on(row.channel, ChannelRight::Viewer)?;
+    if !works_on(&caller, row.channel, row.agent, row.team, row.lock) {
+        record(&app, &caller, DataReading::ConversationTrail(conversation)).await?;
+    }
     let wanted = Narrowed { order: Some(Order::Oldest), limit: Some(usize::MAX), ..Narrowed::default() };
     page(&app, &caller, &Filter::conversation(conversation), &wanted)
 }

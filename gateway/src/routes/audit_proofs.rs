@@ -5,10 +5,12 @@ use crate::auth::Caller;
 use crate::auth::permissions::Permission;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
+use crate::routes::audit;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use clew_domain::installation::DataReading;
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::proofs::receipt::Receipt;
 use clew_eventstore::proofs::tile::TileKind;
@@ -22,11 +24,11 @@ const BYTES: &str = "application/octet-stream";
 const FOR_EVER: &str = "private, max-age=31536000, immutable";
 const NOT_AT_ALL: &str = "no-store";
 
-/// The signed head of the log, as a C2SP checkpoint
+/// The signed head of the log, as a C2SP checkpoint; with the cosignatures of witnesses once they have made them
 #[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "audit", responses((status = 200, body = String)))]
 pub async fn checkpoint(State(app): State<AppState>, caller: Caller) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
-    let signed = app.proofs.log.checkpoint().ok_or_else(|| Problem::new(&kinds::LOG_NOT_SIGNED))?;
+    let signed = app.proofs.log.served().ok_or_else(|| Problem::new(&kinds::LOG_NOT_SIGNED))?;
     Ok(answer(TEXT, NOT_AT_ALL, signed.to_string()))
 }
 
@@ -58,7 +60,10 @@ pub async fn tile(State(app): State<AppState>, caller: Caller, Path(path): Path<
     let log = &app.proofs.log;
     let bytes = match tile.kind {
         TileKind::Hashes(_) => log.tile(tile)?,
-        TileKind::Entries => bundle::entries(log, app.proofs.leaves.as_ref(), tile).await?,
+        TileKind::Entries => {
+            audit::record(&app, &caller, DataReading::Facts).await?;
+            bundle::entries(log, app.proofs.leaves.as_ref(), tile).await?
+        }
     };
     Ok(answer(BYTES, FOR_EVER, bytes))
 }
@@ -166,6 +171,7 @@ pub async fn receipt(
 ) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
     let missing = || Problem::new(&kinds::NOT_FOUND).detail("the log has no fact at that position");
+    audit::record(&app, &caller, DataReading::Facts).await?;
     let position: Cursor = position.parse().map_err(|_| missing())?;
     let index = position.sequence(0).checked_sub(1).ok_or_else(missing)?;
     let proofs = &app.proofs;

@@ -59,6 +59,10 @@ pub async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Readiness>)
     checks.push(Check::of("proofs", app.proofs.trouble()));
     let lost = app.vault.is_lost().then(|| "the keys are left alone: no content can be read or taken in".to_owned());
     checks.push(Check::of("keys", lost));
+    checks.push(Check::of("digests", app.digests.trouble()));
+    if !app.config.witnesses.is_empty() {
+        checks.push(Check::of("witnesses", app.proofs.witness_trouble()));
+    }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks }))
 }

@@ -6,27 +6,30 @@ import { icon } from '../icons.js';
 import { exact, second, t } from '../i18n.js';
 import { problemText } from '../problems.js';
 import { address } from '../router.js';
-import { auditActor, auditText, valueText } from './audit-line.js';
+import { auditActor, auditText } from './audit-line.js';
 import { placeholder, queueBadge, skeleton } from './chips.js';
 
 /** @typedef {import('../types.js').AuditEntry} AuditEntry */
-/** @typedef {{queue: import('../types.js').QueueName, owner: string, lock: string, topics: string[], messages: number}} Then */
+/** @typedef {import('../types.js').ReplayStep} ReplayStep */
 
 const STEP_MS = 900;
 
 /** @param {string} id @param {AbortSignal} signal */
 export function replayView(id, signal) {
   const element = h('section', { class: 'card replay', 'aria-label': t('audit.replay-title') }, skeleton(2));
-  conversation.audit(id).then(
-    ({ entries }) => !signal.aborted && (entries.length ? show(element, id, entries, signal) : fill(element, placeholder('audit', t('audit.none')))),
+  Promise.all([conversation.replay(id), conversation.audit(id)]).then(
+    ([{ steps }, { entries }]) => !signal.aborted && show(element, id, steps, entries, signal),
     (error) => fill(element, placeholder('warn', t('list.failed'), problemText(error))),
   );
   return element;
 }
 
-/** @param {HTMLElement} element @param {string} id @param {AuditEntry[]} unordered @param {AbortSignal} signal */
-function show(element, id, unordered, signal) {
-  const entries = [...unordered].sort((a, b) => Date.parse(a.recorded_at) - Date.parse(b.recorded_at));
+/** @param {HTMLElement} element @param {string} id @param {ReplayStep[]} replayed @param {AuditEntry[]} trail @param {AbortSignal} signal */
+function show(element, id, replayed, trail, signal) {
+  const worded = new Map(trail.map((entry) => [entry.position, entry]));
+  /** The step in the words of the trail, which may be a moment behind. @type {(step: ReplayStep) => AuditEntry} */
+  const inWords = (step) => worded.get(step.position) ?? { ...step, object: { kind: 'conversation', id, name: null }, details: [], cause: null, correlation: null, bulk: null, command: null };
+  const entries = replayed.map(inWords);
   let step = entries.length - 1;
   /** @type {ReturnType<typeof setInterval>|undefined} */
   let playing;
@@ -63,9 +66,10 @@ function show(element, id, unordered, signal) {
     const entry = entries[step];
     slider.setAttribute('aria-valuetext', `${t('audit.step', { n: step + 1, total: entries.length })}: ${auditText(entry)}`);
     fill(place, t('audit.step', { n: step + 1, total: entries.length }), ' · ', exact(entry.recorded_at));
-    fill(now, h('strong', null, h('bdi', null, auditActor(entry))), ' ', auditText(entry));
-    const s = fold(entries.slice(0, step + 1));
-    fill(then, [[t('audit.queue'), queueBadge(s.queue)], [t('audit.owner'), s.owner || '—'], [t('audit.lock'), s.lock || '—'], [t('audit.topics'), s.topics.join(', ') || '—'], [t('audit.messages'), String(s.messages)]].map(([label, value]) => [h('dt', null, label), h('dd', null, value)]));
+    const { said, state: s } = replayed[step];
+    fill(now, h('strong', null, h('bdi', null, auditActor(entry))), ' ', auditText(entry), said && h('blockquote', { class: said.text === null ? 'muted' : '', 'aria-label': t('audit.said') }, said.text ?? t(said.masked ? 'audit.masked' : 'audit.gone')));
+    const owner = [s.agent, s.team].filter((it) => it !== null).map((it) => it.name).join(', ');
+    fill(then, [[t('audit.queue'), queueBadge(s.queue)], [t('audit.owner'), owner || '—'], [t('audit.lock'), s.lock?.name || '—'], [t('audit.topics'), s.topics.map((topic) => topic.name).join(', ') || '—'], [t('audit.messages'), String(s.messages)]].map(([label, value]) => [h('dt', null, label), h('dd', null, value)]));
     fill(
       steps,
       entries.map((e, index) => h('li', null, h('button', { type: 'button', class: 'replay-step', 'aria-current': index === step ? 'step' : null, onClick: () => move(index) }, h('time', { datetime: e.recorded_at }, second(e.recorded_at)), h('span', null, h('bdi', null, auditActor(e)), ' ', auditText(e))))),
@@ -85,24 +89,4 @@ function show(element, id, unordered, signal) {
   );
   drawPlay();
   draw();
-}
-
-/** What was true after these steps. @param {AuditEntry[]} entries @returns {Then} */
-export function fold(entries) {
-  /** @type {Then} */
-  const s = { queue: 'new', owner: '', lock: '', topics: [], messages: 0 };
-  for (const e of entries) {
-    if (e.action === 'message_received' || e.action === 'reply_sent') s.messages++;
-    if (e.action === 'conversation_started') s.queue = 'new';
-    for (const { field, before, after } of e.details) {
-      if (field === 'queue' && after) s.queue = after.value;
-      if (field === 'assignee') s.owner = after ? valueText(field, after) : '';
-      if (field === 'lock') s.lock = after ? valueText(field, after) : '';
-      if (field !== 'topic') continue;
-      const topic = valueText(field, after ?? before);
-      s.topics = s.topics.filter((name) => name !== topic);
-      if (after) s.topics.push(topic);
-    }
-  }
-  return s;
 }

@@ -10,6 +10,7 @@ import { state } from '../store.js';
 import { auditActor, auditText } from '../components/audit-line.js';
 import { placeholder, skeleton } from '../components/chips.js';
 import { tell } from '../components/toast.js';
+import { keyPanel, proofButton } from '../components/proof-check.js';
 import { replayView } from '../components/replay.js';
 
 /** @typedef {import('../types.js').AuditEntry} AuditEntry */
@@ -17,9 +18,13 @@ import { replayView } from '../components/replay.js';
 const ACTIONS = [
   'conversation_started', 'message_received', 'message_refused', 'reply_sent', 'delivery_failed', 'assigned', 'unassigned', 'pended', 'resolved', 'bulk_resolved', 'returned_to_new', 'note_added', 'note_edited', 'note_deleted',
   'message_masked', 'note_masked', 'attachment_masked', 'message_liked', 'thread_blocked', 'thread_unblocked', 'topic_added', 'topic_removed', 'priority_changed', 'locked', 'lock_released', 'lock_taken_over',
-  'contact_blocked', 'contact_forgotten', 'signed_in', 'signed_out', 'availability_changed', 'data_read', 'erasure_completed',
+  'contact_blocked', 'contact_forgotten', 'signed_in', 'signed_out', 'availability_changed', 'data_read', 'erasure_completed', 'state_digested',
 ];
 const EXPORT_PAGES_MAX = 200;
+/** Pages looked through where nothing fits; the next one is a button away. */
+const EMPTY_PAGES_MAX = 20;
+/** How long before a line the act may have begun that it belongs to. */
+const AROUND_MS = 3600e3;
 
 /** @param {AbortSignal} signal */
 export function auditPage(signal) {
@@ -32,7 +37,7 @@ export function auditPage(signal) {
   const form = h('form', { class: 'audit-form', onSubmit: (/** @type {Event} */ e) => (e.preventDefault(), apply()) });
   const results = h('div', { class: 'card flush' });
   const replay = h('div', { hidden: true });
-  const element = h('div', { class: 'sheet wide' }, h('h1', { tabIndex: -1 }, t('audit.title')), h('p', { class: 'muted' }, t('audit.intro')), form, replay, results);
+  const element = h('div', { class: 'sheet wide' }, h('h1', { tabIndex: -1 }, t('audit.title')), h('p', { class: 'muted' }, t('audit.intro')), form, keyPanel(), replay, results);
 
   /** @param {import('../router.js').Route} route */
   function update(route) {
@@ -79,7 +84,8 @@ export function auditPage(signal) {
   async function read() {
     fill(results, skeleton(5));
     try {
-      const page = await audit.search({ ...query, limit: 50 });
+      let page = await audit.search({ ...query, limit: 50 });
+      for (let read = 1; !page.entries.length && page.next && read < EMPTY_PAGES_MAX; read++) page = await audit.search({ ...query, limit: 50, cursor: page.next });
       entries = page.entries;
       next = page.next;
       draw();
@@ -100,14 +106,14 @@ export function auditPage(signal) {
   }
 
   function draw() {
-    if (!entries.length) return fill(results, placeholder('audit', t('audit.none')));
+    if (!entries.length && !next) return fill(results, placeholder('audit', t('audit.none')));
     const head = /** @type {const} */ (['audit.when', 'audit.who', 'audit.what', 'audit.on']);
     fill(
       results,
       h(
         'div',
         { class: 'table-box', tabIndex: 0, role: 'region', 'aria-label': t('audit.title') },
-        h('table', { class: 'table' }, h('thead', null, h('tr', null, head.map((key) => h('th', { scope: 'col' }, t(key))))), h('tbody', null, entries.map(line))),
+        h('table', { class: 'table' }, h('thead', null, h('tr', null, head.map((key) => h('th', { scope: 'col' }, t(key))), h('th', { scope: 'col' }, t('audit.prove')))), h('tbody', null, entries.map(line))),
       ),
       next && h('button', { type: 'button', class: 'quiet wide', onClick: more }, t('more')),
     );
@@ -128,7 +134,9 @@ export function auditPage(signal) {
         { class: 'nowrap' },
         h('span', { class: 'muted', title: id }, `${tSlug('object', entry.object.kind)} `, entry.object.name ? h('bdi', null, entry.object.name) : h('code', null, id.slice(0, 8))),
         replayed && h('a', { class: 'button-link', href: address(['audit'], { ...query, replay: replayed }) }, icon('play'), t('audit.replay')),
+        entry.correlation !== entry.command && h('a', { class: 'button-link', href: address(['audit'], { correlation: entry.correlation, from: new Date(Date.parse(entry.at) - AROUND_MS).toISOString() }), title: t('audit.whole-act-explained') }, t('audit.whole-act')),
       ),
+      h('td', null, proofButton(entry)),
     );
   }
 

@@ -1,5 +1,6 @@
 //! What a fact was done to and what it changed, with what was before where the fact itself does not say.
 
+mod definitions;
 mod workspace;
 
 use crate::key::Key;
@@ -15,7 +16,7 @@ use clew_domain::ids::{
     GroupId, MessageId, NoteId, RuleId, SavedReplyId, SessionId, SlaPolicyId, StreamId, StreamKind, TeamId, TokenId,
     TopicId,
 };
-use clew_domain::installation::InstallationEvent as I;
+use clew_domain::installation::{DataReading, InstallationEvent as I, StateDigest};
 use clew_domain::saved_reply::{CollectionEvent as S, CollectionOwner};
 use clew_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -154,11 +155,36 @@ pub(super) fn of(rows: &mut Rows, fact: &Fact) -> Result<Detail, FoldError> {
         Event::Installation(event) => {
             let change = match event {
                 I::ErasureCompleted { of } => now("of", Value::Event(*of)),
-                I::DataRead { what } => now("what", word(what)),
+                I::StateDigested(digest) => return Ok(plain(Object::Installation, digested(digest))),
+                I::DataRead { what } => return Ok(plain(Object::Installation, read(*what))),
             };
             Ok(plain(Object::Installation, vec![change]))
         }
     }
+}
+
+/// What was read, and of which conversation if of one.
+fn read(what: DataReading) -> Vec<Change> {
+    let (kind, conversation) = match what {
+        DataReading::AuditTrail => ("audit_trail", None),
+        DataReading::Export => ("export", None),
+        DataReading::AuditBundle => ("audit_bundle", None),
+        DataReading::Facts => ("facts", None),
+        DataReading::ConversationTrail(conversation) => ("conversation_trail", Some(conversation)),
+        DataReading::Replay(conversation) => ("replay", Some(conversation)),
+    };
+    let of = conversation.map(|id| now("conversation", Value::Conversation(id)));
+    std::iter::once(now("what", Value::Word(kind.to_owned()))).chain(of).collect()
+}
+
+fn digested(digest: &StateDigest) -> Vec<Change> {
+    vec![
+        now("after", number(digest.after)),
+        now("upto", number(digest.upto)),
+        now("state_at", number(digest.at)),
+        now("conversations", number(digest.conversations)),
+        now("hash", Value::Word(digest.hash.to_string())),
+    ]
 }
 
 /// What was before, of a conversation.
@@ -353,7 +379,8 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
                 change("availability", before.map(availability_value), Some(availability_value(*availability)));
             plain(this, vec![changed, now("cause", word(cause))])
         }
-        A::PreferencesChanged { .. } | A::NotificationsRead { .. } => plain(this, Vec::new()),
+        A::PreferencesChanged { preferences } => plain(this, definitions::preferences(rows, stream.id, preferences)?),
+        A::NotificationsRead { .. } => plain(this, Vec::new()),
         A::ConversationClaimed { conversation, cause } => {
             plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
         }

@@ -8,7 +8,7 @@ use crate::page::{self, PAGE_ENTRIES_MAX, PAGE_SCANNED_MAX, Page};
 use crate::reader::{QueryError, View};
 use crate::table::Range;
 use clew_domain::fact::Actor;
-use clew_domain::ids::{ContactId, ConversationId, StreamId};
+use clew_domain::ids::{ContactId, ConversationId, CorrelationId, StreamId};
 use clew_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub struct Filter {
     pub actor: Option<Actor>,
     /// What was done.
     pub action: Option<Action>,
+    /// What belongs to this: the lines of a bulk act, a rule's doing with what set it off. Lists are not kept by it, so
+    /// it is best asked with a time.
+    pub correlation: Option<CorrelationId>,
     /// Recorded at this instant or later.
     pub from: Option<Timestamp>,
     /// Recorded before this instant.
@@ -150,5 +153,6 @@ impl Filter {
             && self.contact.is_none_or(|contact| entry.contact == Some(contact))
             && self.actor.is_none_or(|actor| entry.actor == actor)
             && self.action.is_none_or(|action| entry.action == action)
+            && self.correlation.is_none_or(|correlation| entry.correlation == correlation)
     }
 }

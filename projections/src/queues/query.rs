@@ -8,6 +8,7 @@ use crate::reader::{QueryError, View};
 use crate::table::Range;
 use clew_domain::conversation::Queue;
 use clew_domain::ids::{AgentId, ChannelId, ConversationId, TeamId, TopicId};
+use clew_eventstore::cursor::Cursor;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -77,6 +78,17 @@ impl QueueReader {
         self.read(|view| {
             let rows = conversations.into_iter().filter_map(|id| row(view, id).transpose());
             rows.collect()
+        })
+    }
+
+    /// The rows of these conversations, all of them at the place in the log that is given with them.
+    pub fn rows_at(
+        &self,
+        conversations: impl IntoIterator<Item = ConversationId>,
+    ) -> Result<(Vec<Row>, Cursor), QueryError> {
+        self.read(|view| {
+            let rows = conversations.into_iter().filter_map(|id| view.get(row_key(id)).transpose());
+            Ok((rows.collect::<Result<_, _>>()?, view.cursor().clone()))
         })
     }
 

@@ -2,7 +2,8 @@
 
 use clew_domain::content::ContentRef;
 use clew_domain::conversation::{
-    Assignee, ConversationEvent as E, Direction, MessageKind, MessageReceived, Queue, ReplySent, Started, Visibility,
+    Assignee, ConversationEvent as E, Direction, MessageKind, MessageReceived, Queue, ReplySent, Standing, Started,
+    Visibility,
 };
 use clew_domain::fact::Fact;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, MessageId, TeamId, ThreadId, TopicId};
@@ -74,6 +75,22 @@ pub struct LastMessage {
 }
 
 impl Row {
+    /// How the conversation stands, as this row shows it.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            conversation: self.id,
+            version: self.version,
+            queue: self.queue,
+            blocked: self.blocked,
+            priority: self.priority,
+            pended_until: self.pended_until,
+            agent: self.agent,
+            team: self.team,
+            lock: self.lock,
+            topics: self.topics.clone(),
+        }
+    }
+
     pub(super) fn begun(id: ConversationId, started: &Started, fact: &Fact) -> Self {
         Self {
             id,

@@ -7,8 +7,7 @@ use crate::config::Place;
 use crate::error::Problem;
 use crate::routes::audit;
 use clap::Args;
-use clew_domain::ids::StreamId;
-use clew_domain::installation::{Command, DataReading, Installation};
+use clew_domain::installation::DataReading;
 use clew_domain::time::Timestamp;
 use clew_eventstore::proofs::bundle::{self, REPORTS, report};
 use clew_projections::audit::{Filter, Order};
@@ -52,8 +51,7 @@ impl Export {
 
     async fn export(&self, desk: &Offline, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Failure> {
         let app = &desk.app.state;
-        let read = Command::RecordReading { what: DataReading::AuditBundle };
-        app.act::<Installation>(StreamId::INSTALLATION, &desk.meta(), &read, Vec::new()).await?;
+        desk.record_reading(DataReading::AuditBundle).await?;
         let signed = app.proofs.refresh().await.map_err(Problem::from)?;
         let trail = app.projections.audit();
         let caught_up = trail.wait_for(&app.store.head(), super::CATCH_UP_MAX).await;

@@ -1,18 +1,20 @@
-//! `clew audit verify`: a verdict on a bundle, from its files and the public key alone.
+//! `clew audit verify`: a verdict on a bundle or a data directory, from its files and the public key alone.
 
 use crate::cli::{Exit, Failure};
 use clap::Args;
-use clew_eventstore::proofs::VerifierKey;
+use clew_eventstore::backends::embedded::{self as store, Store};
 use clew_eventstore::proofs::bundle::{Against, verify};
 use clew_eventstore::proofs::examine::Progress;
+use clew_eventstore::proofs::{Finding, Verdict, VerifierKey, digests, directory};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// The arguments of `clew audit verify`.
 #[derive(Args)]
 pub(in crate::cli) struct Verify {
-    /// Directory that was exported
-    bundle: PathBuf,
+    /// Directory that was exported, or a data directory that no server has open
+    directory: PathBuf,
 
     /// Public key of the log, or a file that holds it; from a source that you trust, not from the bundle
     #[arg(long, value_name = "KEY")]
@@ -28,18 +30,59 @@ pub(in crate::cli) struct Verify {
 }
 
 impl Verify {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) async fn run(self) -> Result<(), Failure> {
         let key = public_key(&self.key)?;
         let witnesses = self.witness.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
         let since = self.since.as_deref().map(read).transpose()?;
         let against = Against { key: &key, since: since.as_deref(), witnesses: &witnesses };
         let bar = bar();
-        let verdict = verify(&self.bundle, against, &mut |progress| show(&bar, progress));
+        let verdict = if self.directory.join("facts").is_dir() {
+            examine(&self.directory, against, &bar).await
+        } else {
+            verify(&self.directory, against, &mut |progress| show(&bar, progress))
+                .map_err(|error| Failure::new(Exit::NotFound, error.to_string()))
+        };
         bar.finish_and_clear();
-        let verdict = verdict.map_err(|error| Failure::new(Exit::NotFound, error.to_string()))?;
+        let verdict = verdict?;
         print!("{verdict}");
-        if verdict.is_sound() { Ok(()) } else { Err(Failure::new(Exit::Failed, "the bundle is not sound")) }
+        if verdict.is_sound() { Ok(()) } else { Err(Failure::new(Exit::Failed, "what was recorded is not sound")) }
     }
+}
+
+/// Examines a data directory. A log that does not even open is a finding like any other.
+async fn examine(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<Verdict, Failure> {
+    let lock = File::open(data.join("clew.lock"));
+    if lock.as_ref().is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
+        let why = format!("the data directory {} is in use by another clew; stop it first", data.display());
+        return Err(Failure::new(Exit::InUse, why));
+    }
+    let dir = data.to_owned();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&dir, store::Options::default())).await;
+    let store = match opened.map_err(|error| Failure::new(Exit::Failed, error.to_string()))? {
+        Ok((store, _)) => store,
+        Err(error) => {
+            let finding = Finding::Unreadable { path: "of facts or contents".into(), why: error.to_string() };
+            return Ok(Verdict {
+                origin: against.key.name().to_owned(),
+                findings: vec![finding],
+                ..Verdict::default()
+            });
+        }
+    };
+    let proofs = data.join("proofs");
+    let mut told = |progress: Progress| show(bar, progress);
+    let verdict = directory::verify(&proofs, &store, 0, against, &mut told).await;
+    let mut verdict = verdict.map_err(|error| Failure::new(Exit::NotFound, error.to_string()))?;
+    match digests::replay(&store, 0, &mut told).await {
+        Ok(replayed) => {
+            verdict.digests = replayed.agreeing;
+            verdict.findings.extend(replayed.findings);
+        }
+        // What can't be read was named with the facts.
+        Err(_) if !verdict.is_sound() => {}
+        Err(error) => verdict.findings.push(Finding::Unreadable { path: "of facts".into(), why: error.to_string() }),
+    }
+    Ok(verdict)
 }
 
 fn bar() -> ProgressBar {

@@ -1,5 +1,6 @@
 //! What the events of the workspace were done to and what they changed.
 
+use super::definitions::{self, differing};
 use super::{Change, Detail, Object, Value, before_key, change, now, number, plain, renamed, word};
 use crate::projection::FoldError;
 use crate::rows::Rows;
@@ -36,11 +37,7 @@ pub(super) fn of(rows: &mut Rows, event: &W) -> Result<Detail, FoldError> {
         }
         W::GroupRetired { group } => (Object::Group(*group), Vec::new()),
         W::AttributeDefined { key, definition } => {
-            let changes = vec![
-                now("label", Value::Name(definition.label.clone())),
-                now("kind", word(definition.kind)),
-                now("system", Value::Flag(definition.system)),
-            ];
+            let changes = definitions::attribute(rows, key.as_str(), Some(definition))?;
             (Object::Attribute(key.clone()), changes)
         }
         W::AttributeRetired { key } => (Object::Attribute(key.clone()), Vec::new()),
@@ -48,16 +45,27 @@ pub(super) fn of(rows: &mut Rows, event: &W) -> Result<Detail, FoldError> {
             (Object::AwayStatus(*status), vec![renamed(rows, b's', status.0, name)?])
         }
         W::AwayStatusRetired { status } => (Object::AwayStatus(*status), Vec::new()),
-        W::CalendarSet { calendar, apply_to_open, .. } => {
-            (Object::Calendar(*calendar), vec![now("apply_to_open", Value::Flag(*apply_to_open))])
+        W::CalendarSet { calendar, definition, apply_to_open } => {
+            let mut changes = definitions::calendar(rows, calendar.0, Some(definition))?;
+            changes.push(now("apply_to_open", Value::Flag(*apply_to_open)));
+            (Object::Calendar(*calendar), changes)
         }
-        W::CalendarRemoved { calendar } => (Object::Calendar(*calendar), Vec::new()),
+        W::CalendarRemoved { calendar } => {
+            (Object::Calendar(*calendar), definitions::calendar(rows, calendar.0, None)?)
+        }
         W::ChannelCalendarSet { channel, calendar, before, apply_to_open } => {
             let chosen = change("calendar", before.map(Value::Calendar), calendar.map(Value::Calendar));
             (Object::Channel(*channel), vec![chosen, now("apply_to_open", Value::Flag(*apply_to_open))])
         }
-        W::SlaPolicySet { policy, apply_to_open, .. } | W::SlaPolicyRemoved { policy, apply_to_open } => {
-            (Object::SlaPolicy(*policy), vec![now("apply_to_open", Value::Flag(*apply_to_open))])
+        W::SlaPolicySet { policy, definition, apply_to_open } => {
+            let mut changes = definitions::policy(rows, policy.0, Some(definition))?;
+            changes.push(now("apply_to_open", Value::Flag(*apply_to_open)));
+            (Object::SlaPolicy(*policy), changes)
+        }
+        W::SlaPolicyRemoved { policy, apply_to_open } => {
+            let mut changes = definitions::policy(rows, policy.0, None)?;
+            changes.push(now("apply_to_open", Value::Flag(*apply_to_open)));
+            (Object::SlaPolicy(*policy), changes)
         }
         W::SlaPoliciesOrdered { order, apply_to_open } => {
             let order = order.iter().map(|policy| now("order", Value::SlaPolicy(*policy)));
@@ -109,14 +117,6 @@ fn roles_value(roles: &BTreeSet<Role>) -> Value {
         }
     }
     Value::Word(words)
-}
-
-/// The fields that are not as they were before.
-fn differing(fields: impl IntoIterator<Item = (&'static str, Option<Value>, Option<Value>)>) -> Vec<Change> {
-    let differs = |(field, before, after): (&str, Option<Value>, Option<Value>)| {
-        (before != after).then(|| change(field, before, after))
-    };
-    fields.into_iter().filter_map(differs).collect()
 }
 
 fn settings_changed(rows: &mut Rows, settings: &Settings) -> Result<Vec<Change>, FoldError> {

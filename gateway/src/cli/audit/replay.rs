@@ -1,0 +1,80 @@
+//! `clew audit replay`: a conversation as it was, step by step, from the log. That it was replayed is recorded.
+
+use super::instant;
+use crate::cli::offline::Offline;
+use crate::cli::{Exit, Failure};
+use crate::config::Place;
+use crate::error::Problem;
+use crate::replay::Recorded;
+use clap::Args;
+use clew_domain::ids::ConversationId;
+use clew_domain::installation::DataReading;
+use clew_eventstore::proofs::digests::{self, Replayed};
+use uuid::Uuid;
+
+/// The arguments of `clew audit replay`.
+#[derive(Args)]
+pub(in crate::cli) struct Replay {
+    /// Which conversation
+    #[arg(required_unless_present = "digests", conflicts_with = "digests")]
+    conversation: Option<Uuid>,
+
+    /// Replay everything instead, and say whether it leads to what the views were recorded to have shown
+    #[arg(long, conflicts_with_all = ["at", "json"])]
+    digests: bool,
+
+    /// Replay what was recorded up to this instant (RFC 3339) [default: all there is]
+    #[arg(long, value_name = "INSTANT")]
+    at: Option<String>,
+
+    /// Print one JSON object a step
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Replay {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let at = self.at.as_deref().map(instant).transpose()?;
+        let desk = Offline::open(&self.place).await?;
+        let Some(conversation) = self.conversation else {
+            let replayed = digests::replay(desk.app.state.store.as_ref(), 0, &mut |_| {}).await;
+            desk.close().await;
+            return told(&replayed.map_err(Problem::from)?);
+        };
+        let replayed = async {
+            // Names of contacts are looked up in the views.
+            desk.catch_up().await?;
+            let conversation = ConversationId(conversation);
+            let recorded = Recorded::read(&desk.app.state, conversation).await?;
+            recorded.started()?;
+            desk.record_reading(DataReading::Replay(conversation)).await?;
+            Ok(recorded.replay(&desk.app.state, &desk.workspace(), at).await?)
+        };
+        let replayed: Result<_, Failure> = replayed.await;
+        desk.close().await;
+        let replay = replayed?;
+        for step in &replay.steps {
+            if self.json {
+                println!("{}", serde_json::json!(step));
+            } else {
+                println!("{}", step.lines());
+            }
+        }
+        if let Some(last) = replay.steps.last().filter(|_| !self.json) {
+            println!("\nAfter step {} the conversation stands so:\n{}", last.version, last.state.lines());
+        }
+        Ok(())
+    }
+}
+
+fn told(replayed: &Replayed) -> Result<(), Failure> {
+    println!("{} records of what was shown agree with the log replayed.", replayed.agreeing);
+    replayed.findings.iter().for_each(|finding| println!("{finding}"));
+    if replayed.findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, format!("{} do not", replayed.findings.len())))
+}
