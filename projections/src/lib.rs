@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bench;
 pub mod contacts;
 pub mod conversation;
+pub mod derived;
 mod engine;
 pub mod feed;
 mod generation;

@@ -1,6 +1,7 @@
 //! What a projection is: a name, a version, and a pure fold of facts into rows. Who feeds it, and where its rows
 //! lie, is not its business.
 
+use crate::derived::Derive;
 use crate::rows::Rows;
 use crate::table::TableError;
 use clew_domain::fact::Fact;
@@ -14,6 +15,10 @@ pub trait Projection: Send + Sync + 'static {
     const NAME: &'static str;
     /// Raised whenever the same facts would give other rows; a rebuild follows by itself.
     const VERSION: u32;
+
+    /// What is kept in memory beside the rows, if anything is.
+    #[doc(hidden)]
+    const DERIVE: Option<Derive> = None;
 
     /// Takes a fact into account.
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError>;
@@ -50,11 +55,13 @@ pub struct Spec {
     pub version: u32,
     /// Its fold.
     pub fold: fn(&mut Rows, &Fact) -> Result<(), FoldError>,
+    /// What is kept in memory beside the rows, if anything is.
+    pub derive: Option<Derive>,
 }
 
 impl Spec {
     /// The projection `P`.
     pub const fn of<P: Projection>() -> Self {
-        Self { name: P::NAME, version: P::VERSION, fold: P::fold }
+        Self { name: P::NAME, version: P::VERSION, fold: P::fold, derive: P::DERIVE }
     }
 }

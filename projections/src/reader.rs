@@ -1,12 +1,14 @@
 //! How a projection's rows are read: from what is served now, never half of a batch. The questions themselves
 //! stand beside each fold.
 
-use crate::projection::{Projection, Spec};
+use crate::derived::Derived;
+use crate::projection::{FoldError, Projection, Spec};
 use crate::status::{Behind, State, Status, lag};
 use crate::table::{Range, Table, TableError};
 use clew_domain::time::Timestamp;
 use clew_eventstore::cursor::Cursor;
 use serde::de::DeserializeOwned;
+use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -34,6 +36,7 @@ pub struct View<'a> {
     projection: &'static str,
     table: &'a Table,
     cursor: &'a Cursor,
+    derived: Option<&'a dyn Derived>,
 }
 
 impl View<'_> {
@@ -64,6 +67,12 @@ impl View<'_> {
         self.table.range(from, to, backwards)
     }
 
+    /// What the projection keeps in memory beside its rows.
+    pub(crate) fn derived<T: Derived>(&self) -> Result<&T, QueryError> {
+        let derived = self.derived.map(|derived| derived as &dyn Any);
+        derived.and_then(|derived| derived.downcast_ref()).ok_or_else(|| self.damaged())
+    }
+
     /// How far the log is folded into what it shows.
     pub fn cursor(&self) -> &Cursor {
         self.cursor
@@ -75,6 +84,19 @@ pub(crate) struct Live {
     pub(crate) table: Table,
     pub(crate) version: u32,
     pub(crate) cursor: Cursor,
+    pub(crate) derived: Option<Arc<dyn Derived>>,
+}
+
+impl Live {
+    /// What is served from these rows, of this version of the fold. Rows that a newer fold will replace are served
+    /// with what it derives from them, or without if it can't.
+    pub(crate) fn new(spec: Spec, table: Table, version: u32, cursor: Cursor) -> Result<Self, FoldError> {
+        let derived = match spec.derive.map(|derive| derive(&table)).transpose() {
+            Err(_) if version != spec.version => None,
+            derived => derived?,
+        };
+        Ok(Self { table, version, cursor, derived })
+    }
 }
 
 /// What a projection's runner and its readers share.
@@ -107,7 +129,8 @@ impl Shared {
     /// Asks what is served now. The answer comes from between two batches.
     pub(crate) fn read<R>(&self, question: impl FnOnce(&View<'_>) -> R) -> R {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        question(&View { projection: self.spec.name, table: &live.table, cursor: &live.cursor })
+        let derived = live.derived.as_deref();
+        question(&View { projection: self.spec.name, table: &live.table, cursor: &live.cursor, derived })
     }
 
     pub(crate) fn read_live<R>(&self, look: impl FnOnce(&Live) -> R) -> R {
@@ -187,7 +210,9 @@ impl<P: Projection> Reader<P> {
 
     /// A reader of a table that nothing writes to any more, such as one folded up to an instant.
     pub(crate) fn still(table: Table, cursor: Cursor) -> Self {
-        let live = Live { table, version: P::VERSION, cursor };
+        let spec = Spec::of::<P>();
+        let derived = Live::new(spec, table.clone(), P::VERSION, cursor.clone()).map(|live| live.derived);
+        let live = Live { table, version: P::VERSION, cursor, derived: derived.unwrap_or_default() };
         Self::new(Arc::new(Shared::new(Spec::of::<P>(), live)))
     }
 

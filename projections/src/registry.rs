@@ -7,7 +7,7 @@ pub use operate::Details;
 use self::operate::Candidate;
 use crate::feed::Feed;
 use crate::generation::Home;
-use crate::projection::Spec;
+use crate::projection::{FoldError, Spec};
 use crate::reader::{Live, Reader, Shared};
 use crate::rebuild::Job;
 use crate::runner::{Control, Runner};
@@ -85,6 +85,9 @@ pub enum OpenError {
     /// Rows can't be kept.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// Rows are not what their fold wrote.
+    #[error(transparent)]
+    Rows(#[from] FoldError),
     /// The log can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -209,7 +212,7 @@ fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: O
         }
     };
     let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(store.partitions()));
-    let shared = Arc::new(Shared::new(spec, Live { table, version, cursor }));
+    let shared = Arc::new(Shared::new(spec, Live::new(spec, table, version, cursor)?));
     let (control, told) = mpsc::unbounded_channel();
     let job = Arc::default();
     let runner = Runner {

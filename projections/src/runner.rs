@@ -168,8 +168,9 @@ impl Runner {
             *served = generation;
         }
         let version = self.shared.spec.version;
+        let served = Live::new(self.shared.spec, table, version, cursor)?;
         self.shared.update(|live| {
-            *live = Live { table, version, cursor };
+            *live = served;
             Ok(())
         })
     }
@@ -290,9 +291,14 @@ impl Runner {
     fn save(&self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
         let (changes, cursor) = engine.changes()?;
         self.shared.update(|live| {
+            let derived = live.derived.clone();
+            let follow = derived.as_ref().map(|derived| derived.follow(&changes)).transpose()?;
             live.table.save(changes, cursor)?;
+            if let Some(follow) = follow {
+                follow();
+            }
             live.cursor = Cursor::clone(cursor);
-            Ok::<(), TableError>(())
+            Ok::<(), FoldError>(())
         })?;
         let mut meter = self.shared.meter();
         meter.folded += facts.len() as u64;
