@@ -136,7 +136,7 @@ impl Desk {
         Ok(desk)
     }
 
-    /// SplitMix64 (Steele, Lea and Flood 2014).
+    // SplitMix64 (Steele, Lea and Flood 2014).
     fn roll(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed(self.random)
@@ -328,4 +328,42 @@ fn policy(seconds: u32) -> WorkspaceEvent {
         automatic_replies_count: false,
     };
     WorkspaceEvent::SlaPolicySet { policy: POLICY, definition: Box::new(definition), apply_to_open: seconds < 3_600 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every clock, in order, with its due instant.
+    fn all(reader: &SlaReader, now: Timestamp) -> Vec<(ConversationId, Option<Timestamp>)> {
+        let (mut all, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = reader.by_due(Scope::All, now, after.as_deref(), 500).unwrap();
+            all.extend(page.items.iter().map(|it| (it.conversation, it.due_at)));
+            after = page.next;
+            if after.is_none() {
+                return all;
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_moves_every_clock_beside_readers_to_where_rows_opened_anew_have_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut desk = Desk::open(dir.path()).unwrap();
+        desk.measured(5_000, |desk, n| desk.begin(n / 2, n % 2 == 1)).unwrap();
+        desk.measured(5_000, |desk, n| desk.goes_on(n, 2_500)).unwrap();
+        let reader = SlaReader::new(Arc::clone(&desk.shared));
+        let before = all(&reader, desk.now);
+        assert!(before.len() > 2_500, "more clocks than are moved at once");
+        desk.edit(&reader).unwrap();
+        let after = all(&reader, desk.now);
+        assert!(after.is_sorted_by_key(|(_, due)| *due));
+        assert_ne!(before, after, "the promise is shorter by half");
+        let (table, cursor) = desk.shared.read_live(|live| (live.table.clone(), live.cursor.clone()));
+        assert_eq!(all(&SlaReader::still(table, cursor), desk.now), after);
+        desk.measured(2_000, |desk, n| desk.goes_on(n, 2_500)).unwrap();
+        let (table, cursor) = desk.shared.read_live(|live| (live.table.clone(), live.cursor.clone()));
+        assert_eq!(all(&SlaReader::still(table, cursor), desk.now), all(&reader, desk.now));
+    }
 }
