@@ -1,23 +1,27 @@
 //! Which promises of service levels are broken or due, and how many were kept: the breach view. The rules of the
 //! clocks are the domain's (`docs/sla.md`); to append a breach as a fact is the gateway's.
 
-mod index;
+pub mod bench;
+mod board;
 mod query;
 mod row;
+mod tally;
 
 pub use query::{Colour, Scope, SlaReader, Standing, Tally};
 pub use row::Breached;
 
+use crate::derived::Derive;
 use crate::key::Key;
 use crate::projection::{FoldError, Projection};
 use crate::rows::Rows;
 use clew_domain::contact::ContactEvent;
-use clew_domain::conversation::ConversationEvent as E;
+use clew_domain::conversation::{ConversationEvent as E, SlaBreach};
 use clew_domain::fact::{Event, Fact};
 use clew_domain::ids::{ContactId, ConversationId, GroupId};
 use clew_domain::sla::{Surroundings, Timeline};
-use row::Row;
+use row::{Row, shown};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The projection.
 pub struct Sla;
@@ -34,13 +38,32 @@ fn row_key(conversation: ConversationId) -> Key {
     Key::of(b'R').id(conversation.0)
 }
 
+/// Whose row has this key, if one has.
+fn row_id(key: &[u8]) -> Option<ConversationId> {
+    let id = key.strip_prefix(b"R")?;
+    Uuid::from_slice(id).ok().map(ConversationId)
+}
+
+/// Breaches that are not told yet.
+fn untold_list() -> Key {
+    Key::of(b'U')
+}
+
+/// A clock breaches once, whatever it is told to have breached by.
+fn untold_key(conversation: ConversationId, breach: &SlaBreach) -> Key {
+    untold_list().id(conversation.0).id(breach.clock.0).byte(u8::from(breach.is_of_answer()))
+}
+
 impl Projection for Sla {
     const NAME: &'static str = "sla";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+    const DERIVE: Option<Derive> = Some(board::Board::derive);
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         match &fact.event {
-            Event::Conversation(event) if moves_clocks(event) => converse(rows, ConversationId(fact.stream.id), fact),
+            Event::Conversation(event) if moves_clocks(event) => {
+                converse(rows, ConversationId(fact.stream.id), fact, event)
+            }
             Event::Contact(event) => regroup(rows, ContactId(fact.stream.id), event),
             Event::Workspace(_) => resettle(rows, fact),
             Event::Conversation(_) | Event::Agent(_) | Event::Collection(_) | Event::Installation(_) => Ok(()),
@@ -48,23 +71,46 @@ impl Projection for Sla {
     }
 }
 
-fn converse(rows: &mut Rows, conversation: ConversationId, fact: &Fact) -> Result<(), FoldError> {
+fn converse(rows: &mut Rows, conversation: ConversationId, fact: &Fact, event: &E) -> Result<(), FoldError> {
     let timeline = timeline(rows)?;
-    let row = rows.take::<Row>(&row_key(conversation))?.unwrap_or_default();
+    let key = row_key(conversation);
+    let mut row = rows.take::<Row>(&key)?.unwrap_or_default();
     let groups = match row.clocks.contact() {
-        Some(contact) => rows.get::<Vec<GroupId>>(&groups_key(contact))?.unwrap_or_default(),
-        None => Vec::new(),
+        Some(contact) if depends_on_groups(event) => {
+            rows.get::<Vec<GroupId>>(&groups_key(contact))?.unwrap_or_default()
+        }
+        Some(_) | None => Vec::new(),
     };
-    let around = Surroundings { timeline: &timeline, groups: &groups };
-    let mut after = row.clone();
-    let ended = after.clocks.apply(fact, &around);
-    if let Event::Conversation(E::SlaBreached(breach)) = &fact.event {
-        after.told.push((breach.clock, breach.is_of_answer()));
-        rows.delete(&index::untold_key(conversation, breach));
+    let (place, seen) = (tally::Place::of(&row.clocks), row.broken());
+    row.catch_up(&timeline);
+    let ended = row.clocks.apply(fact, &Surroundings { timeline: &timeline, groups: &groups });
+    if let E::SlaBreached(breach) = event {
+        row.told.push((breach.clock, breach.is_of_answer()));
+        rows.delete(&untold_key(conversation, breach));
     }
-    index::move_on(rows, conversation, &row, &mut after, &ended)?;
-    rows.put(&row_key(conversation), after);
+    for breach in row.breaches(&ended) {
+        let clock = (breach.clock, breach.is_of_answer());
+        if seen.contains(&Some(clock)) {
+            continue;
+        }
+        tally::count(rows, place, breach.due, (breach.policy, breach.metric), false)?;
+        if !row.told.contains(&clock) {
+            rows.put(&untold_key(conversation, &breach), Breached { conversation, breach });
+        }
+    }
+    for it in ended.iter().filter(|it| it.clock.breach.is_none()) {
+        if let Some(promise) = shown(&it.clock) {
+            tally::count(rows, place, it.at, (promise.policy, promise.metric), true)?;
+        }
+    }
+    row.forget_told();
+    rows.put(&key, row);
     Ok(())
+}
+
+/// Whether a clock that it may start, or whether it is an answer, depends on the groups of the contact.
+fn depends_on_groups(event: &E) -> bool {
+    matches!(event, E::MessageReceived(_) | E::ReplySent(_) | E::ReturnedToNew { .. })
 }
 
 fn timeline(rows: &mut Rows) -> Result<Arc<Timeline>, FoldError> {
@@ -96,20 +142,12 @@ fn regroup(rows: &mut Rows, contact: ContactId, event: &ContactEvent) -> Result<
     Ok(())
 }
 
-/// Takes an edit of policies and calendars in. One that applies to open clocks judges every one of them anew.
+/// Takes an edit of policies and calendars in. Where it applies to open clocks, each of them catches up when its
+/// conversation is next looked at: until then nothing happens in it that could tell the difference.
 fn resettle(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
     let mut timeline = timeline(rows)?;
-    let edited = Arc::make_mut(&mut timeline).take(fact);
-    rows.put(&timeline_key(), Arc::clone(&timeline));
-    let Some(at) = edited else { return Ok(()) };
-    for conversation in index::with_clocks(rows)? {
-        let key = row_key(conversation);
-        let row = rows.take::<Row>(&key)?.ok_or(FoldError::Unexpected("a clock of an unknown conversation"))?;
-        let mut after = row.clone();
-        after.clocks.judge_until(at, &timeline);
-        index::move_on(rows, conversation, &row, &mut after, &[])?;
-        rows.put(&key, after);
-    }
+    Arc::make_mut(&mut timeline).take(fact);
+    rows.put(&timeline_key(), timeline);
     Ok(())
 }
 

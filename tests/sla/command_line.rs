@@ -4,6 +4,7 @@
 
 use super::expected::{self, Wait};
 use super::real_file::office;
+use super::recorder::prepare;
 use crate::support::program::{printed, run};
 use clew_eventstore::backends::embedded::{Options, Store};
 use serde_json::{Value, json};
@@ -108,19 +109,31 @@ fn a_rules_file_may_be_toml_and_says_what_is_wrong_with_it() {
     }
 }
 
-#[test]
-fn a_conversation_is_explained() {
-    let Some(file) = expected::file() else { return };
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_explained() {
     let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
-    printed(&data, &["import", file.to_str().unwrap()]);
-    let export = printed(&data, &["export"]);
-    let first: Value = serde_json::from_str(export.lines().next().unwrap()).unwrap();
-    let conversation = first["id"].as_str().unwrap();
-    let told = printed(&data, &["sla", "explain", conversation]);
-    assert_eq!(told, "nothing was promised for this conversation\n");
-    let json: Value = serde_json::from_str(&printed(&data, &["sla", "explain", conversation, "--json"])).unwrap();
-    assert_eq!(json, json!({"items": []}));
-    let unknown = run(&data, &["sla", "explain", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"]);
+    let data = dir.path().to_owned();
+    prepare(&data, 8).await;
+    tokio::task::spawn_blocking(move || explained(&data)).await.unwrap();
+}
+
+fn explained(data: &Path) {
+    let export = printed(data, &["export"]);
+    let (mut kept, mut breached) = (0, 0);
+    for line in export.lines() {
+        let conversation: Value = serde_json::from_str(line).unwrap();
+        let conversation = conversation["id"].as_str().unwrap();
+        let told = printed(data, &["sla", "explain", conversation, "--tz", "Europe/Paris"]);
+        assert!(told.starts_with("next response: 1:00:00 of calendar time, promised by An hour\n"), "{told}");
+        assert!(told.contains("counted: every hour counts"), "{told}");
+        let json: Value = serde_json::from_str(&printed(data, &["sla", "explain", conversation, "--json"])).unwrap();
+        let clock = &json["items"][0];
+        let is_breached = !clock["breach"].is_null();
+        assert_eq!(told.contains("  breached, due 2020-01-01 "), is_breached, "{told}");
+        assert_eq!(told.contains("  in time, due 2020-01-01 "), !is_breached, "{told}");
+        *(if is_breached { &mut breached } else { &mut kept }) += 1;
+    }
+    assert_eq!((kept, breached), (1, 7));
+    let unknown = run(data, &["sla", "explain", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"]);
     assert_eq!(unknown.status.code(), Some(3));
 }

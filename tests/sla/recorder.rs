@@ -32,7 +32,7 @@ use uuid::Uuid;
 const CONTACTS: usize = 640;
 
 /// A log in which promises broke while nothing ran: settings and messages, and no recorder.
-async fn prepare(dir: &Path) {
+pub(super) async fn prepare(dir: &Path, contacts: usize) {
     let store: Arc<dyn EventStore> = Arc::new(Store::open(dir, Options::default()).unwrap().0);
     let vault = Arc::new(Vault::create(&dir.join("keys")).unwrap());
     let projections = Projections::open(None, Arc::clone(&store), clew_projections::Options::default()).await.unwrap();
@@ -59,18 +59,18 @@ async fn prepare(dir: &Path) {
     }
     let ingest = Ingest::new(Arc::clone(&store), vault, Arc::clone(&projections));
     let import = Import { store: &*store, ingest: &ingest, now: Timestamp::from_micros(0) };
-    let summary = import.run(&File::parse(file().as_bytes()), &mut |_| {}).await.unwrap();
+    let summary = import.run(&File::parse(file(contacts).as_bytes()), &mut |_| {}).await.unwrap();
     assert_eq!(summary.rejected, 0);
     projections.shutdown().await;
 }
 
-fn file() -> String {
+fn file(contacts: usize) -> String {
     let line = |id: String, parent: Option<String>, author: &str, at: String| {
         let inbound = author != "Desk";
         serde_json::json!({"id": id, "parent": parent, "author": author, "inbound": inbound, "ts": at, "text": "hello", "brand": "Desk"}).to_string()
     };
     let mut lines = Vec::new();
-    for n in 0..CONTACTS {
+    for n in 0..contacts {
         let (hour, minute) = (n / 60, n % 60);
         let asked = format!("2020-01-01T{hour:02}:{minute:02}:00Z");
         lines.push(line(format!("q{n}"), None, &format!("contact{n}"), asked));
@@ -121,7 +121,7 @@ fn kill_after(dir: &Path, so_long: Duration) {
 async fn a_recorder_that_is_killed_at_any_moment_tells_each_breach_exactly_once() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
-    prepare(dir).await;
+    prepare(dir, CONTACTS).await;
     assert_eq!(told(dir), 0);
     let mut counts = Vec::new();
     // How long a server takes before it records is the machine's: the moment moves on.

@@ -19,6 +19,9 @@ pub struct Timeline {
     taken: Vec<Taken>,
     /// For each version at which the rules changed: those rules, and what edits made of them for open clocks.
     lines: Vec<Line>,
+    /// How many edits apply to open clocks.
+    edits: u32,
+    edited_at: Timestamp,
     instant: Timestamp,
 }
 
@@ -43,7 +46,18 @@ impl Timeline {
     /// These rules, as if they had always been in force. They are never saved.
     pub(super) fn constant(rules: Rules) -> Self {
         let ever = (Timestamp::MIN, Arc::new(rules));
-        Self { taken: Vec::new(), lines: vec![Line { version: 0, steps: vec![ever] }], instant: Timestamp::MIN }
+        let lines = vec![Line { version: 0, steps: vec![ever] }];
+        Self { taken: Vec::new(), lines, edits: 0, edited_at: Timestamp::MIN, instant: Timestamp::MIN }
+    }
+
+    /// How many edits that apply to open clocks were taken into account.
+    pub fn edits(&self) -> u32 {
+        self.edits
+    }
+
+    /// The instant of the last of them.
+    pub fn edited_at(&self) -> Timestamp {
+        self.edited_at
     }
 
     /// Takes a fact of the workspace into account. Says from when on open clocks are judged anew, if they are.
@@ -61,6 +75,8 @@ impl Timeline {
         self.instant = at;
         let applies = applies_to_open(event);
         if applies {
+            self.edits += 1;
+            self.edited_at = at;
             for line in &mut self.lines {
                 let (_, last) = line.steps.last().expect("a line has its first step");
                 let mut edited = (**last).clone();

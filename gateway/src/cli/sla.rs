@@ -1,6 +1,7 @@
 //! `clew sla`: why clocks of service levels say what they say, and what another policy would have come to; read from
 //! a data directory, while no server runs. Nothing is written to the log.
 
+mod bench;
 mod explain;
 mod log;
 mod report;
@@ -24,6 +25,8 @@ enum Action {
     Explain(explain::Explain),
     /// Count what would have been breached under another policy or calendar, against what was
     WhatIf(what_if::WhatIf),
+    /// Measure the view on this machine, over many open conversations, in a directory of its own
+    Bench(bench::Bench),
 }
 
 impl Sla {
@@ -31,6 +34,7 @@ impl Sla {
         match self.action {
             Action::Explain(command) => command.run().await,
             Action::WhatIf(command) => command.run(),
+            Action::Bench(command) => command.run(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The questions that the breach view answers. What is due and what is breached depends on the instant of asking alone.
 
-use super::index::{self, ENTRY_BYTES};
+use super::board::{Board, Entry};
 use super::row::{Breached, Row, is_answer, shown, told_of};
-use super::{Sla, row_key};
-use crate::key::{self, Key};
+use super::{Sla, row_key, tally, untold_list};
+use crate::key::Key;
 use crate::page::{self, PAGE_ENTRIES_MAX, Page};
 use crate::reader::{QueryError, Reader, View};
 use clew_domain::ids::{ChannelId, ConversationId, EventId, SlaPolicyId, TeamId};
@@ -11,6 +11,7 @@ use clew_domain::sla::Metric;
 use clew_domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Answers which promises are broken or due; cheap to clone.
@@ -105,10 +106,27 @@ impl Standing {
     /// Its place in the lists that are sorted by due instant: texts sort as the lists do, and continue
     /// [`SlaReader::by_due`] behind it.
     pub fn place(&self) -> String {
+        let answer = self.metric != Metric::Resolution;
         let due = self.due_at.unwrap_or(Timestamp::MAX);
-        let answer = u8::from(self.metric != Metric::Resolution);
-        page::to_text(&index::place(self.conversation, due, answer))
+        place_of(Entry { due, conversation: self.conversation, answer })
     }
+}
+
+/// The bytes of a place: due instant, conversation, whether it waits for an answer.
+const PLACE_BYTES: usize = 8 + 16 + 1;
+
+fn place_of(entry: Entry) -> String {
+    let Entry { due, conversation, answer } = entry;
+    page::to_text(&Key::of(b'D').at(due).id(conversation.0).byte(u8::from(answer)).done()[1..])
+}
+
+fn entry_at(place: &str) -> Result<Entry, QueryError> {
+    let bytes = page::from_text(place, PLACE_BYTES)?;
+    let wrong = || QueryError::NotACursor(place.to_owned());
+    let ascending = u64::from_be_bytes(bytes[..8].try_into().map_err(|_| wrong())?);
+    let due = Timestamp::from_micros((ascending ^ (1 << 63)).cast_signed());
+    let conversation = Uuid::from_slice(&bytes[8..24]).map_err(|_| wrong())?;
+    Ok(Entry { due, conversation: ConversationId(conversation), answer: bytes[24] == 1 })
 }
 
 impl SlaReader {
@@ -120,9 +138,7 @@ impl SlaReader {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Standing>, QueryError> {
-        let list = index::due_list(scope);
-        let end = key::behind(list.as_ref());
-        self.page(&list, list.clone().done(), end.as_deref(), now, after, limit)
+        self.page(scope, Timestamp::MIN, Timestamp::MAX, now, after, limit)
     }
 
     /// The clocks of a scope that are breached at `now`, the latest first by how late they are; a page of them.
@@ -133,9 +149,7 @@ impl SlaReader {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Standing>, QueryError> {
-        let list = index::due_list(scope);
-        let (from, to) = (list.clone().done(), list.clone().at(now).done());
-        self.page(&list, from, Some(&to), now, after, limit)
+        self.page(scope, Timestamp::MIN, now, now, after, limit)
     }
 
     /// The clocks of a scope that are due from `now` on, the most urgent first; a page of them.
@@ -146,40 +160,33 @@ impl SlaReader {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Standing>, QueryError> {
-        let list = index::due_list(scope);
-        let from = list.clone().at(now).done();
-        self.page(&list, from, key::behind(list.as_ref()).as_deref(), now, after, limit)
+        self.page(scope, now, Timestamp::MAX, now, after, limit)
     }
 
     /// How the running clocks of a conversation stand, also those that stand still.
     pub fn of(&self, conversation: ConversationId, now: Timestamp) -> Result<Vec<Standing>, QueryError> {
         self.read(|view| {
-            let row = view.get::<Row>(row_key(conversation))?.unwrap_or_default();
+            let Some(row) = row_of(view, conversation)? else { return Ok(Vec::new()) };
             Ok([true, false].into_iter().filter_map(|answer| standing(&row, conversation, answer, now)).collect())
         })
     }
 
     /// How many clocks of a scope are breached at `now`; at most so many are counted.
     pub fn breached_count(&self, scope: Scope, now: Timestamp, at_most: usize) -> Result<usize, QueryError> {
-        let list = index::due_list(scope);
-        self.read(|view| {
-            let entries = view.range(list.as_ref(), Some(list.clone().at(now).as_ref()), false).take(at_most);
-            entries.map(|entry| entry.map(|_| 1).map_err(QueryError::from)).sum()
-        })
+        self.due_count(scope, Timestamp::MIN, now, at_most)
     }
 
-    /// How many clocks of a scope are due from `now` on and before `until`; at most so many are counted.
+    /// How many clocks of a scope are due from an instant on and before another; at most so many are counted.
     pub fn due_count(
         &self,
         scope: Scope,
-        now: Timestamp,
+        from: Timestamp,
         until: Timestamp,
         at_most: usize,
     ) -> Result<usize, QueryError> {
-        let (from, to) = (index::due_list(scope).at(now), index::due_list(scope).at(until));
         self.read(|view| {
-            let entries = view.range(from.as_ref(), Some(to.as_ref()), false).take(at_most);
-            entries.map(|entry| entry.map(|_| 1).map_err(QueryError::from)).sum()
+            let board = view.derived::<Board>()?;
+            Ok(board.read(|board| board.count(scope, Entry::at(from), Entry::at(until), at_most)))
         })
     }
 
@@ -187,13 +194,13 @@ impl SlaReader {
     /// on the day on which its clock ended, a broken one on the day on which it was due. Promises that broke while
     /// nothing else happened count once they are told.
     pub fn history(&self, from: Timestamp, to: Timestamp) -> Result<BTreeMap<(TallyOf, u32), Tally>, QueryError> {
-        let (first, last) = (index::day_of(from), index::day_of(to));
-        let end = index::tally_list(last.saturating_add(1)).done();
+        let (first, last) = (tally::day_of(from), tally::day_of(to));
+        let end = tally::list(last.saturating_add(1)).done();
         self.read(|view| {
             let mut tallies = BTreeMap::<_, Tally>::new();
-            for entry in view.range(index::tally_list(first).as_ref(), Some(&end), false) {
+            for entry in view.range(tally::list(first).as_ref(), Some(&end), false) {
                 let (key, value) = entry?;
-                let (of, day, kept) = tally_of(&key).ok_or_else(|| view.damaged())?;
+                let (of, day, kept) = tally::read(&key).ok_or_else(|| view.damaged())?;
                 let count = u64::try_from(view.decode::<i64>(&value)?).map_err(|_| view.damaged())?;
                 let tally = tallies.entry((of, day - first)).or_default();
                 *(if kept { &mut tally.kept } else { &mut tally.breached }) += count;
@@ -206,17 +213,19 @@ impl SlaReader {
     pub fn untold(&self, now: Timestamp, limit: usize) -> Result<Vec<Breached>, QueryError> {
         self.read(|view| {
             let mut untold = Vec::new();
-            for entry in view.prefix(index::untold_list(), false).take(limit) {
+            for entry in view.prefix(untold_list(), false).take(limit) {
                 untold.push(view.decode::<Breached>(&entry?.1)?);
             }
-            let awaited = index::awaited_list();
-            let overdue = view.range(awaited.as_ref(), Some(awaited.clone().at(now).as_ref()), false);
-            for entry in overdue.take(limit.saturating_sub(untold.len())) {
-                let (conversation, answer) = clock_of(&entry?.0).ok_or_else(|| view.damaged())?;
-                let row = view.get::<Row>(row_key(conversation))?.ok_or_else(|| view.damaged())?;
+            let wanted = limit.saturating_sub(untold.len());
+            let overdue: Vec<Entry> = view
+                .derived::<Board>()?
+                .read(|board| board.awaited().take_while(|entry| entry.due < now).take(wanted).collect());
+            for Entry { conversation, answer, .. } in overdue {
+                let row = row_of(view, conversation)?.ok_or_else(|| view.damaged())?;
                 let clock = row.clocks.running().find(|clock| is_answer(clock) == answer);
-                let breach = clock.and_then(|clock| told_of(clock, shown(clock))).ok_or_else(|| view.damaged())?;
-                untold.push(Breached { conversation, breach });
+                let breach = clock.and_then(|clock| told_of(clock, shown(clock)));
+                // While an edit moves clocks, one may not be where it is due by now.
+                untold.extend(breach.filter(|it| it.due < now).map(|breach| Breached { conversation, breach }));
             }
             Ok(untold)
         })
@@ -224,55 +233,45 @@ impl SlaReader {
 
     /// The next instant at which a promise is still kept and after which it is broken, if nothing happens before.
     pub fn next_due(&self) -> Result<Option<Timestamp>, QueryError> {
-        self.read(|view| {
-            let first = view.prefix(index::awaited_list(), false).next().transpose()?;
-            first.map(|(key, _)| index::due_of(&key).ok_or_else(|| view.damaged())).transpose()
-        })
+        self.read(|view| Ok(view.derived::<Board>()?.read(|board| board.awaited().next().map(|entry| entry.due))))
     }
 
     fn page(
         &self,
-        list: &Key,
-        from: Vec<u8>,
-        to: Option<&[u8]>,
+        scope: Scope,
+        from: Timestamp,
+        until: Timestamp,
         now: Timestamp,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Standing>, QueryError> {
-        let from = match after {
-            None => from,
-            Some(text) => {
-                let passed = list.clone().bytes(&page::from_text(text, ENTRY_BYTES)?).byte(0).done();
-                passed.max(from)
-            }
-        };
+        let after = after.map(entry_at).transpose()?;
         let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
+        let begin = after.map_or(Entry::at(from), |after| after.max(Entry::at(from)));
         self.read(|view| {
-            let (mut items, mut shown_last, mut more) = (Vec::new(), None, false);
-            for entry in view.range(&from, to, false) {
-                let (key, _) = entry?;
-                if items.len() == limit {
-                    more = true;
-                    break;
-                }
-                items.push(shown_at(view, &key, now)?);
-                shown_last = Some(page::to_text(&key[list.as_ref().len()..]));
+            let mut entries: Vec<Entry> = view.derived::<Board>()?.read(|board| {
+                let entries = board.from(scope, begin).filter(|entry| Some(*entry) != after);
+                entries.take_while(|entry| entry.due < until).take(limit + 1).collect()
+            });
+            let more = entries.len() > limit;
+            entries.truncate(limit);
+            let next = entries.last().filter(|_| more).map(|entry| place_of(*entry));
+            let mut items = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let row = row_of(view, entry.conversation)?.ok_or_else(|| view.damaged())?;
+                items.extend(standing(&row, entry.conversation, entry.answer, now));
             }
-            Ok(Page { items, next: shown_last.filter(|_| more) })
+            Ok(Page { items, next })
         })
     }
 }
 
-fn shown_at(view: &View<'_>, key: &[u8], now: Timestamp) -> Result<Standing, QueryError> {
-    let (conversation, answer) = clock_of(key).ok_or_else(|| view.damaged())?;
-    let row = view.get::<Row>(row_key(conversation))?.ok_or_else(|| view.damaged())?;
-    standing(&row, conversation, answer, now).ok_or_else(|| view.damaged())
-}
-
-/// The conversation, and which of its clocks, at the end of an entry.
-fn clock_of(key: &[u8]) -> Option<(ConversationId, bool)> {
-    let tail = &key[key.len().checked_sub(17)?..];
-    Some((ConversationId(Uuid::from_slice(&tail[..16]).ok()?), tail[16] == 1))
+/// The row of a conversation, judged by every edit of the rules.
+fn row_of(view: &View<'_>, conversation: ConversationId) -> Result<Option<Row>, QueryError> {
+    let Some(mut row) = view.get::<Row>(row_key(conversation))? else { return Ok(None) };
+    let timeline = view.derived::<Board>()?.read(|board| Arc::clone(board.timeline()));
+    row.catch_up(&timeline);
+    Ok(Some(row))
 }
 
 fn standing(row: &Row, conversation: ConversationId, answer: bool, now: Timestamp) -> Option<Standing> {
@@ -298,15 +297,4 @@ fn standing(row: &Row, conversation: ConversationId, answer: bool, now: Timestam
         due_at: promise.due_at,
         colour,
     })
-}
-
-/// What the key of a tally says: of what, on which day, and whether of what was kept.
-fn tally_of(key: &[u8]) -> Option<(TallyOf, u32, bool)> {
-    let id = |at: usize| Uuid::from_slice(key.get(at..at + 16)?).ok();
-    let day = u32::from_be_bytes(key.get(1..5)?.try_into().ok()?);
-    let metric = [Metric::FirstResponse, Metric::NextResponse, Metric::Resolution];
-    let metric = *metric.iter().find(|metric| Some(&index::metric_byte(**metric)) == key.get(53))?;
-    let team = Some(id(21)?).filter(|team| !team.is_nil()).map(TeamId);
-    let of = TallyOf { channel: ChannelId(id(5)?), team, policy: SlaPolicyId(id(37)?), metric };
-    Some((of, day, *key.get(54)? == 1))
 }

@@ -1,9 +1,12 @@
 //! What is kept of a conversation: its clocks, and which of their breaches are told.
 
+use super::board::{Cell, Place};
+use super::row_id;
+use crate::projection::FoldError;
+use crate::table::Table;
 use clew_domain::conversation::SlaBreach;
-use clew_domain::ids::{ChannelId, ConversationId, EventId, SlaPolicyId, TeamId};
-use clew_domain::sla::{Clock, Clocks, Ended, Promise, Wait};
-use clew_domain::time::Timestamp;
+use clew_domain::ids::{ConversationId, EventId};
+use clew_domain::sla::{Clock, Clocks, Ended, Promise, Timeline, Wait};
 use serde::{Deserialize, Serialize};
 
 /// The clocks of a conversation, and the breaches that its stream tells of.
@@ -13,6 +16,8 @@ pub(super) struct Row {
     /// Of clocks that run: which breaches are facts already, by the fact that started the clock and whether it measures
     /// the wait for an answer.
     pub(super) told: Vec<(EventId, bool)>,
+    /// How many edits that apply to open clocks it has caught up with.
+    edits: u32,
 }
 
 /// A breach that is not yet a fact.
@@ -22,19 +27,6 @@ pub struct Breached {
     pub conversation: ConversationId,
     /// What is to be told.
     pub breach: SlaBreach,
-}
-
-/// Where a running clock stands in the indexes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) due: Timestamp,
-    pub(super) answer: bool,
-    pub(super) channel: ChannelId,
-    pub(super) team: Option<TeamId>,
-    pub(super) policy: SlaPolicyId,
-    pub(super) pending: bool,
-    /// Whether the fold has not seen it breach, so that its due instant is waited for.
-    pub(super) awaited: bool,
 }
 
 /// What a clock is shown by: the promise that it broke, or else the one it is under.
@@ -55,20 +47,70 @@ pub(super) fn told_of(clock: &Clock, broken: Option<Promise>) -> Option<SlaBreac
     Some(SlaBreach { metric: broken.metric, policy: broken.policy, due: broken.due_at?, clock: clock.started_by })
 }
 
+/// Every row of a table.
+pub(super) fn stored_rows(table: &Table) -> impl Iterator<Item = Result<(ConversationId, Row), FoldError>> {
+    table.prefix(b"R", false).map(|entry| {
+        let (key, value) = entry?;
+        let damaged = |what: String| FoldError::Damaged { table: b'R', what };
+        let conversation = row_id(&key).ok_or_else(|| damaged("its key holds no id".to_owned()))?;
+        Ok((conversation, rmp_serde::from_slice(&value).map_err(|error| damaged(error.to_string()))?))
+    })
+}
+
 impl Row {
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        self.clocks.running().filter_map(|clock| {
-            let promise = shown(clock)?;
-            Some(Place {
-                due: promise.due_at?,
-                answer: is_answer(clock),
-                channel: self.clocks.channel()?,
-                team: self.clocks.team(),
-                policy: promise.policy,
-                pending: self.clocks.is_pending(),
-                awaited: clock.breach.is_none(),
-            })
-        })
+    /// Judges its clocks by the edits of the rules that apply to open clocks and came since it was written.
+    pub(super) fn catch_up(&mut self, timeline: &Timeline) {
+        if self.edits != timeline.edits() {
+            self.edits = timeline.edits();
+            self.clocks.judge_until(timeline.edited_at(), timeline);
+        }
+    }
+
+    /// Where its clocks stand in the order of due instants: the one for an answer, the one for the resolution.
+    pub(super) fn places(&self, timeline: &Timeline) -> [Option<Place>; 2] {
+        let seen = self.broken();
+        if self.edits == timeline.edits() {
+            return self.places_now(seen);
+        }
+        let mut row = self.clone();
+        row.catch_up(timeline);
+        row.places_now(seen)
+    }
+
+    fn places_now(&self, seen: [Option<(EventId, bool)>; 2]) -> [Option<Place>; 2] {
+        let mut places = [None; 2];
+        for clock in self.clocks.running() {
+            let (answer, Some(channel)) = (is_answer(clock), self.clocks.channel()) else { continue };
+            let Some(promise) = shown(clock) else { continue };
+            let place = |due| Place {
+                cell: Cell {
+                    pending: self.clocks.is_pending(),
+                    channel,
+                    team: self.clocks.team(),
+                    policy: promise.policy,
+                },
+                due,
+                awaited: !seen.contains(&Some((clock.started_by, answer))),
+            };
+            places[usize::from(!answer)] = promise.due_at.map(place);
+        }
+        places
+    }
+
+    /// Its running clocks whose breach the fold has seen.
+    pub(super) fn broken(&self) -> [Option<(EventId, bool)>; 2] {
+        let mut broken = [None; 2];
+        for clock in self.clocks.running().filter(|clock| clock.breach.is_some()) {
+            let answer = is_answer(clock);
+            broken[usize::from(!answer)] = Some((clock.started_by, answer));
+        }
+        broken
+    }
+
+    /// What was told of clocks that have ended is not needed any more.
+    pub(super) fn forget_told(&mut self) {
+        let Self { clocks, told, .. } = self;
+        told.retain(|it| clocks.running().any(|clock| (clock.started_by, is_answer(clock)) == *it));
     }
 
     /// Every breach that the fold has seen: of clocks that run, and of those that just ended.
