@@ -90,18 +90,24 @@ struct Opened {
     lock: File,
 }
 
+/// Keeps other processes out of a data directory, for as long as what is answered is kept.
+pub(crate) fn lock_directory(path: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
+    let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
 /// Opens a data directory for this process alone, and makes what is not there yet: `facts/` and `contents/` (the
 /// log), `proofs/` (what is signed of it), `keys/` (without which no content can be read) and, later, `derived/`
 /// (which may be thrown away).
 fn open_directory(path: &Path, public_url: Option<&str>, clock: Clock) -> Result<Opened, OpenError> {
     let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(unusable)?;
-    let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => return Err(unusable(source)),
-    }
+    let lock = lock_directory(path)?;
     let (keys, facts) = (path.join("keys"), path.join("facts"));
     let vault = if keys.exists() {
         Vault::open(&keys)?

@@ -18,6 +18,7 @@ pub mod import;
 pub mod ingest;
 pub mod metrics;
 pub mod openapi;
+pub mod operation;
 pub mod proofs;
 pub mod reader;
 pub mod router;

@@ -2,13 +2,21 @@
 //! with a forecast; compares the two row by row. When they are exchanged is the runner's to do.
 
 mod compare;
+mod estimate;
 mod job;
+mod offline;
 mod rate;
+mod record;
 
 pub use compare::{Comparison, Difference, compare};
-pub use job::{Building, RebuildError, RebuildOptions};
-pub(crate) use job::{Job, build, catch_up};
+pub use estimate::Estimate;
+pub(crate) use estimate::estimate;
+pub use job::{Building, Job, RebuildError, RebuildOptions};
+pub(crate) use job::{build, catch_up};
+pub use offline::Offline;
 pub use rate::Rate;
+pub use record::LastRebuild;
+pub(crate) use record::{Kept, Record};
 
 use crate::engine::Engine;
 use crate::projection::{FoldError, Spec};

@@ -1,9 +1,11 @@
 //! The one list of projections, and what runs them all. What each answers stands in its own file.
 
+mod gauges;
 mod operate;
 
-pub use operate::Details;
+pub use operate::{Compared, Details};
 
+use self::gauges::{Census, Pace};
 use self::operate::Candidate;
 use crate::feed::Feed;
 use crate::generation::Home;
@@ -105,6 +107,9 @@ struct Running {
     home: Option<Home>,
     job: Arc<Mutex<Option<Arc<Job>>>>,
     candidate: Arc<Mutex<Option<Candidate>>>,
+    compared: Mutex<Option<Compared>>,
+    pace: Arc<Pace>,
+    census: Arc<Census>,
 }
 
 impl Projections {
@@ -222,5 +227,16 @@ fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: O
     };
     let thread = Mutex::new(Some(runner.spawn()?));
     let home = home.map(|(home, _)| home);
-    Ok(Running { shared, control, thread, home, job, candidate: Arc::default() })
+    let pace = Pace::follow(&shared);
+    Ok(Running {
+        shared,
+        control,
+        thread,
+        home,
+        job,
+        candidate: Arc::default(),
+        compared: Mutex::default(),
+        pace,
+        census: Arc::default(),
+    })
 }

@@ -146,8 +146,10 @@ impl Runner {
             Control::Stop => Some(End::Stopped),
             Control::Retry => None,
             Control::Compare { table, shown_max, reply } => {
-                let compared = catch_up(spec, &table, &self.store, &self.runtime, &until)
-                    .and_then(|_| Ok(compare(&served, &table, shown_max)?));
+                let compared = catch_up(spec, &table, &self.store, &self.runtime, &until).and_then(|reached| {
+                    let together = reached == until;
+                    if together { Ok(compare(&served, &table, shown_max)?) } else { Err(RebuildError::ServedBehind) }
+                });
                 // Whoever asked may have gone.
                 let _ = reply.send(compared);
                 None
@@ -164,7 +166,7 @@ impl Runner {
 
     fn exchange(&mut self, table: Table, generation: Option<Generation>, cursor: Cursor) -> Result<(), RebuildError> {
         if let (Some((home, served)), Some(generation)) = (&mut self.home, generation) {
-            home.serve(generation)?;
+            home.exchange(generation)?;
             *served = generation;
         }
         let version = self.shared.spec.version;
@@ -179,12 +181,10 @@ impl Runner {
         let spec = self.shared.spec;
         let Some((home, served)) = self.home.clone() else { return Ok(()) };
         tracing::info!(projection = spec.name, from = served.version, to = spec.version, "rebuilding for an upgrade");
-        let generation = match home.candidate(served, spec.version)? {
-            Some(unfinished) => unfinished,
-            None => home.next(spec.version)?,
-        };
+        self.shared.set_state(State::Upgrading);
+        let generation = home.begin_rebuild(spec.version, false)?;
         let table = home.open(generation)?;
-        let job = Job::new();
+        let job = Job::new(Some(home));
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&job));
         let built = thread::scope(|scope| {
             let (table, store, runtime) = (table.clone(), &self.store, &self.runtime);
@@ -201,7 +201,9 @@ impl Runner {
         job.end(&built);
         built?;
         let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(self.store.partitions()));
-        self.exchange(table, Some(generation), cursor)
+        self.exchange(table, Some(generation), cursor)?;
+        self.shared.set_state(State::Running);
+        Ok(())
     }
 
     fn follow(&mut self) -> End {

@@ -90,11 +90,11 @@ async fn what_is_rebuilt_is_the_same_and_the_exchange_loses_nothing() {
         let end = log.grow(20).await;
         projections.swap(name, false).await.unwrap();
         projections.wait_for(&end, SOON).await.unwrap();
-        let details = projections.details(name).unwrap();
+        let details = projections.details(name).await.unwrap();
         assert!(details.can_roll_back && !details.rebuilt, "{name}");
         projections.rollback(name).await.unwrap();
         projections.drop_old(name).unwrap();
-        assert!(!projections.details(name).unwrap().can_roll_back);
+        assert!(!projections.details(name).await.unwrap().can_roll_back);
     }
     let end = log.grow(30).await;
     projections.wait_for(&end, SOON).await.unwrap();
@@ -115,7 +115,7 @@ async fn an_interrupted_rebuild_goes_on_where_it_was() {
     let spec = Spec::of::<Queues>();
     let facts = log.facts().await;
     let table = Table::memory();
-    let cancelled = Job::new();
+    let cancelled = Job::new(None);
     cancelled.cancel();
     let (store, runtime) = (Arc::clone(&log.store), Handle::current());
     let (kept, rest) = (table.clone(), Arc::clone(&store));
@@ -127,8 +127,8 @@ async fn an_interrupted_rebuild_goes_on_where_it_was() {
         let outcome = build(spec, kept.clone(), &store, &runtime, RebuildOptions::default(), &cancelled);
         assert!(matches!(outcome, Err(RebuildError::Cancelled)));
         assert_eq!(kept.checkpoint().unwrap().unwrap().sequence(0), 777);
-        let throttled = RebuildOptions { max_rate: Some(1_000_000), afresh: false };
-        build(spec, kept.clone(), &store, &runtime, throttled, &Job::new()).unwrap();
+        let throttled = RebuildOptions { max_rate: Some(1_000_000), ..RebuildOptions::default() };
+        build(spec, kept.clone(), &store, &runtime, throttled, &Job::new(None)).unwrap();
     })
     .await
     .unwrap();
