@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
+pub mod past;
 pub mod proofs;
 pub mod reader;
 pub mod router;

@@ -99,7 +99,9 @@ impl Metrics {
 
     /// Takes down how the projections fare.
     pub fn take_down(&self, projections: &[Status]) {
-        projections.iter().for_each(|status| self.projections.set(status));
+        for status in projections {
+            self.projections.set(status);
+        }
     }
 
     /// All of it as text.

@@ -179,6 +179,8 @@ export const operate = {
   metrics: () => read('/metrics', { accept: 'text/plain' }),
   /** @returns {Promise<any>} */
   projections: () => read('/v1/operator/projections'),
-  /** @param {string} name @param {string} act */
-  act: (name, act) => command('POST', `/v1/operator/projections/${name}/${act}`, {}),
+  /** @param {string} name @param {string} act @param {object} [how] */
+  act: (name, act, how = {}) => command('POST', `/v1/operator/projections/${name}/${act}`, how),
+  /** @param {string} name */
+  cancelRebuild: (name) => command('DELETE', `/v1/operator/projections/${name}/rebuild`),
 };

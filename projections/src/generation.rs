@@ -170,15 +170,31 @@ impl Home {
 
     /// Opens the rows of a generation, empty ones if there are none.
     pub(crate) fn open(&self, generation: Generation) -> Result<Table, TableError> {
+        self.open_at(&self.path(generation))
+    }
+
+    /// Opens the rows in this directory.
+    pub(crate) fn open_at(&self, path: &Path) -> Result<Table, TableError> {
         let asked_until = Instant::now() + RELEASED_WITHIN;
         loop {
-            match Table::open(&self.path(generation), self.cache_bytes) {
+            match Table::open(path, self.cache_bytes) {
                 Err(error) if error.0.contains("acquire lock") && Instant::now() < asked_until => {
                     thread::sleep(ASKED_AGAIN_AFTER);
                 }
                 opened => return opened,
             }
         }
+    }
+
+    /// Where states of the rows that are served are kept, if those are of this version.
+    pub(crate) fn kept_states(&self, version: u32) -> Option<PathBuf> {
+        let served = self.served().ok()??;
+        (served.version == version).then(|| self.past_of(served))
+    }
+
+    /// Where states of a generation are kept.
+    pub(crate) fn past_of(&self, generation: Generation) -> PathBuf {
+        self.path(generation).join("past")
     }
 
     /// Opens what is served. What will not open is set aside, for somebody to look at, and an empty one begun.

@@ -19,6 +19,7 @@ pub use record::LastRebuild;
 pub(crate) use record::{Kept, Record};
 
 use crate::engine::Engine;
+use crate::past::Keeper;
 use crate::projection::{FoldError, Spec};
 use crate::table::{Table, TableError};
 use clew_domain::fact::Fact;
@@ -32,12 +33,18 @@ const PENDING_KEYS_MAX: usize = 10_000;
 pub(crate) struct Feeder {
     engine: Engine,
     table: Table,
+    keeper: Option<Keeper>,
 }
 
 impl Feeder {
     /// Goes on where the table's checkpoint says.
     pub(crate) fn resume(spec: Spec, table: Table, partitions: u16) -> Result<Self, TableError> {
-        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?, table })
+        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?, table, keeper: None })
+    }
+
+    /// Keeps states of the rows now and then, for looks at the past.
+    pub(crate) fn keeping(self, keeper: Option<Keeper>) -> Self {
+        Self { keeper, ..self }
     }
 
     pub(crate) fn cursor(&self) -> &Cursor {
@@ -54,6 +61,10 @@ impl Feeder {
 
     pub(crate) fn save(&mut self) -> Result<(), FoldError> {
         let (changes, cursor) = self.engine.changes()?;
-        Ok(self.table.save(changes, cursor)?)
+        self.table.save(changes, cursor)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep_when_due(&self.table, cursor)?;
+        }
+        Ok(())
     }
 }

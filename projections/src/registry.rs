@@ -9,7 +9,8 @@ use self::gauges::{Census, Pace};
 use self::operate::Candidate;
 use crate::feed::Feed;
 use crate::generation::Home;
-use crate::projection::Spec;
+use crate::past::{Past, PastError};
+use crate::projection::{Projection, Spec};
 use crate::reader::{Live, Reader, Shared};
 use crate::rebuild::Job;
 use crate::runner::{Control, Runner};
@@ -98,6 +99,7 @@ pub struct Projections {
     running: Vec<Running>,
     settings: Settings,
     feed: Feed,
+    past: Past,
 }
 
 struct Running {
@@ -120,14 +122,24 @@ impl Projections {
         store: Arc<dyn EventStore>,
         options: Options,
     ) -> Result<Arc<Self>, OpenError> {
+        Self::open_those(ALL, dir, store, options).await
+    }
+
+    /// [`open`](Self::open) with these projections alone.
+    pub(crate) async fn open_those(
+        specs: &[Spec],
+        dir: Option<&Path>,
+        store: Arc<dyn EventStore>,
+        options: Options,
+    ) -> Result<Arc<Self>, OpenError> {
         let settings = Settings::follow(Arc::clone(&store)).await?;
-        let mut running = Vec::with_capacity(ALL.len());
-        for spec in ALL {
+        let mut running = Vec::with_capacity(specs.len());
+        for spec in specs {
             running.push(start(*spec, dir, &store, options)?);
         }
         let seen = running.iter().map(|it| Arc::clone(&it.shared)).collect();
         let feed = Feed::follow(Arc::clone(&store), seen, options.feed_notices_max);
-        Ok(Arc::new(Self { store, running, settings, feed }))
+        Ok(Arc::new(Self { store, running, settings, feed, past: Past::default() }))
     }
 
     fn shared(&self, name: &str) -> &Arc<Shared> {
@@ -157,6 +169,13 @@ impl Projections {
             }
         }
         Ok(())
+    }
+
+    /// What the projection `P` showed when the log reached to `at`, which must not lie behind its end.
+    pub async fn past<P: Projection>(&self, at: &Cursor) -> Result<Reader<P>, PastError> {
+        let found = self.running.iter().find(|it| it.shared.spec.name == P::NAME);
+        let home = found.and_then(|it| it.home.clone());
+        self.past.read(home, Arc::clone(&self.store), at.clone()).await
     }
 
     /// How each of them fares.
@@ -224,6 +243,7 @@ fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: O
         runtime: Handle::current(),
         home: home.clone(),
         job: Arc::clone(&job),
+        keeper: None,
     };
     let thread = Mutex::new(Some(runner.spawn()?));
     let home = home.map(|(home, _)| home);

@@ -3,6 +3,7 @@
 
 use crate::engine::Engine;
 use crate::generation::{Generation, Home};
+use crate::past::Keeper;
 use crate::projection::FoldError;
 use crate::reader::{Live, Shared};
 use crate::rebuild::{Comparison, Job, RebuildError, RebuildOptions, build, catch_up, compare};
@@ -67,6 +68,8 @@ pub(crate) struct Runner {
     pub(crate) home: Option<(Home, Generation)>,
     /// The rebuild that an upgrade of the fold asks for, for operators to see.
     pub(crate) job: Arc<Mutex<Option<Arc<Job>>>>,
+    /// Keeps states of what is served, for looks at the past.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// Why following ended.
@@ -188,7 +191,8 @@ impl Runner {
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&job));
         let built = thread::scope(|scope| {
             let (table, store, runtime) = (table.clone(), &self.store, &self.runtime);
-            let building = scope.spawn(|| build(spec, table, store, runtime, RebuildOptions::default(), &job));
+            let building =
+                scope.spawn(|| build(spec, (table, Some(generation)), store, runtime, RebuildOptions::default(), &job));
             while !building.is_finished() {
                 if matches!(self.control.try_recv(), Ok(Control::Stop) | Err(TryRecvError::Disconnected)) {
                     job.cancel();
@@ -222,6 +226,8 @@ impl Runner {
             Ok(engine) => engine,
             Err(error) => return error.into(),
         };
+        let home = self.home.as_ref();
+        self.keeper = home.and_then(|(home, generation)| Keeper::of(self.shared.spec, home.past_of(*generation)));
         let mut stream = self.store.subscribe(engine.cursor().clone());
         let mut sized_at = None;
         loop {
@@ -274,7 +280,7 @@ impl Runner {
         Ok(batches)
     }
 
-    fn take(&self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
+    fn take(&mut self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
         let saved = engine.cursor().clone();
         let Err(stuck) = engine.fold(facts.iter().copied()) else { return self.save(engine, facts) };
         let fact = facts[stuck.index];
@@ -289,13 +295,19 @@ impl Runner {
         }))
     }
 
-    fn save(&self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
+    fn save(&mut self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
         let (changes, cursor) = engine.changes()?;
         self.shared.update(|live| {
             live.table.save(changes, cursor)?;
             live.cursor = Cursor::clone(cursor);
             Ok::<(), TableError>(())
         })?;
+        if let Some(keeper) = &mut self.keeper
+            && let Err(error) = keeper.keep_when_due(&self.shared.read_live(|live| live.table.clone()), cursor)
+        {
+            // The present goes on; the past is folded from an older state.
+            tracing::warn!(projection = self.shared.spec.name, %error, "a state for looks at the past was not kept");
+        }
         let mut meter = self.shared.meter();
         meter.folded += facts.len() as u64;
         meter.recorded_at = facts.last().map(|fact| fact.recorded_at).or(meter.recorded_at);

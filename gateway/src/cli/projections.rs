@@ -21,6 +21,11 @@ const ADDRESS: &str = "/v1/operator/projections";
 pub(super) struct Projections {
     #[command(subcommand)]
     action: Action,
+}
+
+/// Whose projections.
+#[derive(Args)]
+struct Whose {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -34,6 +39,8 @@ enum Action {
         /// Print one JSON object a projection
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Show one projection in full
     Show {
@@ -42,6 +49,8 @@ enum Action {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Build a projection anew beside the one that is served; ctrl-c ends it, and the next rebuild goes on from there
     Rebuild(Rebuild),
@@ -55,6 +64,8 @@ enum Action {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Serve what was rebuilt; what was served before is kept
     Swap {
@@ -63,25 +74,34 @@ enum Action {
         /// Also if the two differ, or were not compared
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Serve again what was served before the last swap
     Rollback {
         /// Its name
         name: String,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Delete all rows that are not served
     Drop {
         /// Its name
         name: String,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Let a halted projection of a running server try again
     Retry {
         /// Its name
         name: String,
+        #[command(flatten)]
+        whose: Whose,
     },
 }
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Rebuild {
     /// The projections to rebuild, one after the other
     #[arg(required_unless_present = "all")]
@@ -107,6 +127,23 @@ struct Rebuild {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+impl Action {
+    fn whose(&self) -> &Whose {
+        match self {
+            Self::Rebuild(rebuild) => &rebuild.whose,
+            Self::List { whose, .. }
+            | Self::Show { whose, .. }
+            | Self::Compare { whose, .. }
+            | Self::Swap { whose, .. }
+            | Self::Rollback { whose, .. }
+            | Self::Drop { whose, .. }
+            | Self::Retry { whose, .. } => whose,
+        }
+    }
 }
 
 /// Where the projections are.
@@ -117,30 +154,31 @@ enum Desk {
 
 impl Projections {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let desk = match self.server.remote()? {
+        let Whose { place, server } = self.action.whose();
+        let desk = match server.remote()? {
             Some(remote) => Desk::Server(remote),
-            None => Desk::Local(Local::open(&self.place)?),
+            None => Desk::Local(Local::open(place)?),
         };
         match &self.action {
-            Action::List { json: true } => desk.all().await?.iter().for_each(show::json),
-            Action::List { json: false } => show::table(&desk.all().await?),
-            Action::Show { name, json: true } => show::json(&desk.one(name).await?),
-            Action::Show { name, json: false } => show::full(&desk.one(name).await?),
+            Action::List { json: true, .. } => desk.all().await?.iter().for_each(show::json),
+            Action::List { json: false, .. } => show::table(&desk.all().await?),
+            Action::Show { name, json: true, .. } => show::json(&desk.one(name).await?),
+            Action::Show { name, json: false, .. } => show::full(&desk.one(name).await?),
             Action::Rebuild(how) => rebuild(&desk, how).await?,
-            Action::Compare { name, show, json } => compare(&desk, name, *show, *json).await?,
-            Action::Swap { name, force } => {
+            Action::Compare { name, show, json, .. } => compare(&desk, name, *show, *json).await?,
+            Action::Swap { name, force, .. } => {
                 desk.act(name, Act::Swap { force: *force }).await?;
-                println!("{name}: what was rebuilt is served{}.", desk.from_when());
+                println!("{name}: what was rebuilt is served{}.", desk.since());
             }
-            Action::Rollback { name } => {
+            Action::Rollback { name, .. } => {
                 desk.act(name, Act::Rollback).await?;
-                println!("{name}: what was served before is served again{}.", desk.from_when());
+                println!("{name}: what was served before is served again{}.", desk.since());
             }
-            Action::Drop { name } => {
+            Action::Drop { name, .. } => {
                 desk.act(name, Act::Drop).await?;
                 println!("{name}: only what is served is kept.");
             }
-            Action::Retry { name } => {
+            Action::Retry { name, .. } => {
                 desk.act(name, Act::Retry).await?;
                 println!("{name}: it tries again; `clew projections show {name}` tells whether it got on.");
             }
@@ -164,7 +202,7 @@ enum Act {
 }
 
 impl Desk {
-    fn from_when(&self) -> &'static str {
+    fn since(&self) -> &'static str {
         match self {
             Self::Local(_) => " from the next start on",
             Self::Server(_) => "",
@@ -229,7 +267,7 @@ async fn rebuild(desk: &Desk, how: &Rebuild) -> Result<(), Failure> {
         };
         match done.state.as_str() {
             "running" => {
-                println!("{name}: the server rebuilds it; `clew projections show {name}` tells how far it is.")
+                println!("{name}: the server rebuilds it; `clew projections show {name}` tells how far it is.");
             }
             "ready" => show::rebuilt(name, &done),
             "cancelled" => {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 /// Which server to ask, if one.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Server {
-    /// Ask the server at this address instead of opening a data directory, as in http://127.0.0.1:8080
+    /// Ask the server at this address instead of opening a data directory, as in `http://127.0.0.1:8080`
     #[arg(long, env = "CLEW_SERVER", value_name = "URL")]
     pub(super) server: Option<String>,
 

@@ -1,7 +1,8 @@
 //! One rebuild: reads the log from the candidate's checkpoint to the log's end and folds it, as fast as it may.
 
 use super::{Feeder, LastRebuild, Rate, Record};
-use crate::generation::Home;
+use crate::generation::{Generation, Home};
+use crate::past::Keeper;
 use crate::projection::{FoldError, Spec};
 use crate::table::{Table, TableError};
 use clew_domain::fact::{Fact, Position};
@@ -203,13 +204,14 @@ pub(super) fn weight(cursor: &Cursor) -> u64 {
 /// Interrupted by [`Job::cancel`] or a crash, the next call on the same table goes on from what was saved last.
 pub(crate) fn build(
     spec: Spec,
-    table: Table,
+    (table, generation): (Table, Option<Generation>),
     store: &Arc<dyn EventStore>,
     runtime: &Handle,
     options: RebuildOptions,
     job: &Job,
 ) -> Result<(), RebuildError> {
-    let mut feeder = Feeder::resume(spec, table, store.partitions())?;
+    let kept = job.home.as_ref().zip(generation).and_then(|(home, it)| Keeper::of(spec, home.past_of(it)));
+    let mut feeder = Feeder::resume(spec, table, store.partitions())?.keeping(kept);
     let (send, batches) = sync_channel(BATCHES_AHEAD_MAX);
     let reader = {
         let (store, runtime, after) = (Arc::clone(store), runtime.clone(), feeder.cursor().clone());

@@ -101,7 +101,7 @@ impl Offline {
         let began = self.home.begin_rebuild(self.spec.version, options.afresh);
         let built = began.map_err(RebuildError::from).and_then(|generation| {
             let table = self.home.open(generation)?;
-            build(self.spec, table, &self.store, &self.runtime, options, job)
+            build(self.spec, (table, Some(generation)), &self.store, &self.runtime, options, job)
         });
         job.end(&built);
         built

@@ -126,7 +126,7 @@ impl Projections {
         let (spec, store, runtime) = (it.shared.spec, Arc::clone(&self.store), Handle::current());
         let slot = Arc::clone(&it.candidate);
         let work = move || {
-            let built = build(spec, candidate.table.clone(), &store, &runtime, options, &job);
+            let built = build(spec, (candidate.table.clone(), candidate.generation), &store, &runtime, options, &job);
             if built.is_ok() {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(candidate);
             } else {

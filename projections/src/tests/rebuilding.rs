@@ -19,20 +19,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-const SOON: Duration = Duration::from_secs(30);
+pub(super) const SOON: Duration = Duration::from_secs(30);
 
 /// A store that a history is appended to, a command at a time.
-struct Log {
-    store: Arc<dyn EventStore>,
+pub(super) struct Log {
+    pub(super) store: Arc<dyn EventStore>,
     history: History,
 }
 
 impl Log {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self { store: Arc::new(memory::Store::default()), history: History::new(seed, Size::default()) }
     }
 
-    async fn grow(&mut self, commands: usize) -> Cursor {
+    pub(super) async fn grow(&mut self, commands: usize) -> Cursor {
         let mut last = Cursor::default();
         for _ in 0..commands {
             let mut writes: Vec<StreamWrite> = Vec::new();
@@ -56,12 +56,12 @@ impl Log {
         Projections::open(Some(dir), Arc::clone(&self.store), Options::default()).await.unwrap()
     }
 
-    async fn facts(&self) -> Vec<Fact> {
+    pub(super) async fn facts(&self) -> Vec<Fact> {
         self.store.read_all(Position { partition: 0, sequence: 0 }, usize::MAX).await.unwrap()
     }
 }
 
-async fn rebuilt(projections: &Projections, name: &str) -> &'static str {
+pub(super) async fn rebuilt(projections: &Projections, name: &str) -> &'static str {
     loop {
         let building = projections.building(name).unwrap().unwrap();
         if building.state != "running" {
@@ -124,11 +124,11 @@ async fn an_interrupted_rebuild_goes_on_where_it_was() {
         let mut feeder = crate::rebuild::Feeder::resume(spec, kept.clone(), 1).unwrap();
         feeder.take(&facts[..777]).unwrap();
         feeder.save().unwrap();
-        let outcome = build(spec, kept.clone(), &store, &runtime, RebuildOptions::default(), &cancelled);
+        let outcome = build(spec, (kept.clone(), None), &store, &runtime, RebuildOptions::default(), &cancelled);
         assert!(matches!(outcome, Err(RebuildError::Cancelled)));
         assert_eq!(kept.checkpoint().unwrap().unwrap().sequence(0), 777);
         let throttled = RebuildOptions { max_rate: Some(1_000_000), ..RebuildOptions::default() };
-        build(spec, kept.clone(), &store, &runtime, throttled, &Job::new(None)).unwrap();
+        build(spec, (kept.clone(), None), &store, &runtime, throttled, &Job::new(None)).unwrap();
     })
     .await
     .unwrap();
