@@ -5,6 +5,7 @@ mod browser;
 mod dependencies;
 mod import;
 mod openapi;
+mod projections;
 mod recovery;
 mod routes;
 mod routing;

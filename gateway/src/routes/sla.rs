@@ -25,7 +25,6 @@ use clew_projections::page::Page;
 use clew_projections::sla::{Colour, Scope, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Clocks of a page, if nothing else is asked for.

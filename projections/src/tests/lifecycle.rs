@@ -128,12 +128,13 @@ async fn a_rebuild_that_is_cancelled_ends_soon_and_is_gone_on_with() {
         let generation = home.begin_rebuild(spec.version, false).unwrap();
         let job = Job::new(Some(home.clone()));
         let stop = Arc::clone(&job);
+        // So slow that it would take minutes.
+        let slow = RebuildOptions { max_rate: Some(100), nice: 1, ..RebuildOptions::default() };
         std::thread::scope(|scope| {
-            // So slow that it would take minutes.
-            let slow = RebuildOptions { max_rate: Some(100), nice: 1, ..RebuildOptions::default() };
             let table = home.open(generation).unwrap();
-            let building = scope.spawn(|| {
-                let built = build(spec, (table, Some(generation)), &store, &runtime, slow, &job);
+            let (store, runtime, job) = (&store, &runtime, &job);
+            let building = scope.spawn(move || {
+                let built = build(spec, (table, Some(generation)), store, runtime, slow, job);
                 job.end(&built);
                 built
             });
