@@ -60,6 +60,8 @@ pub struct RebuildView {
     pub state: String,
     /// Why it failed.
     pub reason: Option<String>,
+    /// Facts that an interrupted part of it had folded already.
+    pub began_with: u64,
     /// Facts folded.
     pub done: u64,
     /// Facts to fold, as the log is now.
@@ -193,8 +195,8 @@ impl From<Details> for ProjectionView {
 
 impl From<Building> for RebuildView {
     fn from(it: Building) -> Self {
-        let Building { state, reason, done, total, events_per_s, time_left_s, began_with: _ } = it;
-        Self { state: state.to_owned(), reason, done, total, events_per_s, time_left_s }
+        let Building { state, reason, done, total, events_per_s, time_left_s, began_with } = it;
+        Self { state: state.to_owned(), reason, began_with, done, total, events_per_s, time_left_s }
     }
 }
 

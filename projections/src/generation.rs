@@ -5,8 +5,10 @@ use crate::projection::Spec;
 use crate::rebuild::{Kept, Record};
 use crate::table::{Table, TableError};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -224,18 +226,18 @@ impl Home {
         }
     }
 
-    /// Bytes on disk of a generation.
+    /// Bytes on disk of a generation, with the states that are kept of it; files that they share count once.
     pub(crate) fn bytes(&self, generation: Generation) -> u64 {
-        bytes_under(&self.path(generation))
+        bytes_under(&self.path(generation), &mut HashSet::new())
     }
 }
 
-fn bytes_under(path: &Path) -> u64 {
+fn bytes_under(path: &Path, counted: &mut HashSet<u64>) -> u64 {
     let Ok(entries) = fs::read_dir(path) else { return 0 };
     let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => bytes_under(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
+        Ok(metadata) if metadata.is_dir() => bytes_under(&entry.path(), counted),
+        Ok(metadata) if counted.insert(metadata.ino()) => metadata.len(),
+        Ok(_) | Err(_) => 0,
     };
     entries.flatten().map(size).sum()
 }

@@ -26,8 +26,7 @@ use clew_domain::fact::Fact;
 use clew_eventstore::cursor::Cursor;
 
 /// Changed keys that wait to be saved at most: it bounds memory, and a key that changes again meanwhile is saved once.
-/// Sled keeps a batch in memory several times over until it is written, so it is not larger.
-const PENDING_KEYS_MAX: usize = 10_000;
+const PENDING_KEYS_MAX: usize = 150_000;
 
 /// Folds facts into a table that nobody reads yet, and saves now and then.
 pub(crate) struct Feeder {
@@ -66,5 +65,11 @@ impl Feeder {
             keeper.keep_when_due(&self.table, cursor)?;
         }
         Ok(())
+    }
+
+    /// Saves, and answers when it is on disk.
+    pub(crate) fn write_down(&mut self) -> Result<(), FoldError> {
+        self.save()?;
+        Ok(self.table.flush()?)
     }
 }

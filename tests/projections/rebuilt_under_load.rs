@@ -56,9 +56,10 @@ fn killed_in_the_middle(program: &mut Program, channel: &Channel, numbers: &Atom
         let writer = keep_writing(scope, running, channel, numbers, &stop);
         let began = Instant::now();
         let (reads, calm) = read_while(running, || began.elapsed() < Duration::from_secs(2));
-        let slowly = ["projections", "rebuild", "queues", "--max-rate", "150", "--nice", "10", "--detach"];
+        let slowly = ["projections", "rebuild", "queues", "--max-rate", "60", "--nice", "10", "--detach"];
         assert!(running.online(&slowly).status.success());
-        let (reads_meanwhile, busy) = read_while(running, || began.elapsed() < Duration::from_secs(4));
+        let begun = Instant::now();
+        let (reads_meanwhile, busy) = read_while(running, || begun.elapsed() < Duration::from_secs(3));
         println!(
             "p99 of reads under writes: {calm:?} ({reads}); with a rebuild beside: {busy:?} ({reads_meanwhile}); \
              ratio {:.2}",
@@ -90,6 +91,8 @@ fn gone_on_with(program: &Program, channel: &Channel, numbers: &AtomicU64) -> Ve
             let said = String::from_utf8_lossy(&done.stderr).into_owned();
             assert!(done.status.success(), "{arguments:?}: {said}");
         }
+        let began_with = rebuild_of(program)["began_with"].as_u64();
+        assert!(began_with.is_some_and(|facts| facts > 0), "it went on where it was: {began_with:?}");
         stop.store(true, Ordering::SeqCst);
         writer.join().expect("the writer does not panic")
     })

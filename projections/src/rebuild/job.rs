@@ -23,6 +23,9 @@ const FACTS_READ: usize = 4_096;
 /// Batches that wait to be folded at most, decoded ahead by another thread.
 const BATCHES_AHEAD_MAX: usize = 3;
 
+/// How often what was built is written down, so that a crash costs no more than that.
+const WRITTEN_EVERY: Duration = Duration::from_secs(1);
+
 /// The least urgent priority that there is.
 const NICE_MAX: u8 = 19;
 
@@ -225,20 +228,27 @@ pub(crate) fn build(
     let mut rate = Rate::begin(weight(feeder.cursor()));
     job.progress().began_with = weight(feeder.cursor());
     let mut pace = options.max_rate.map(Pace::of);
+    let mut written_at = Instant::now();
     for batch in batches {
         let batch: Vec<Fact> = batch?;
-        if job.is_cancelled() {
-            feeder.save()?;
-            return Err(RebuildError::Cancelled);
-        }
-        feeder.take(&batch)?;
-        rate.observe(weight(feeder.cursor()));
-        job.tell(feeder.cursor(), &store.head(), &rate);
-        if let Some(pace) = &mut pace {
-            pace.wait(batch.len(), job);
+        for part in batch.chunks(pace.as_ref().map_or(FACTS_READ, Pace::facts_at_once)) {
+            feeder.take(part)?;
+            rate.observe(weight(feeder.cursor()));
+            job.tell(feeder.cursor(), &store.head(), &rate);
+            if written_at.elapsed() > WRITTEN_EVERY {
+                feeder.write_down()?;
+                written_at = Instant::now();
+            }
+            if let Some(pace) = &mut pace {
+                pace.wait(part.len(), job);
+            }
+            if job.is_cancelled() {
+                feeder.write_down()?;
+                return Err(RebuildError::Cancelled);
+            }
         }
     }
-    feeder.save()?;
+    feeder.write_down()?;
     job.tell(feeder.cursor(), &store.head(), &rate);
     drop(reader);
     Ok(())
@@ -303,6 +313,11 @@ struct Pace {
 impl Pace {
     fn of(rate: u32) -> Self {
         Self { rate: rate.max(1), began: Instant::now(), taken: 0 }
+    }
+
+    /// So few that no wait is long.
+    fn facts_at_once(&self) -> usize {
+        (self.rate as usize / 10).clamp(1, FACTS_READ)
     }
 
     #[allow(clippy::cast_precision_loss)]

@@ -64,7 +64,7 @@ fn take(step: &Step, spec: Spec, dir: &Path, log: &mut Log, runtime: &Runtime) -
             let all = runtime.block_on(log.facts());
             let mut feeder = Feeder::resume(spec, table, 1)?;
             feeder.take(&all[..all.len().min(*facts)])?;
-            Ok(feeder.save()?)
+            Ok(feeder.write_down()?)
         }
         Step::Rebuild { afresh } => {
             offline.run(RebuildOptions { afresh: *afresh, ..RebuildOptions::default() }, &offline.job())
