@@ -172,6 +172,16 @@ export const admin = {
   remove: (path) => command('DELETE', `/v1/admin/${path}`),
 };
 
+/** What was shown at an instant. */
+export const past = {
+  /** @param {string} at @param {AbortSignal} signal @returns {Promise<import('./types.js').Counts>} */
+  counts: (at, signal) => read('/v1/queues', { query: { at }, signal }),
+  /** @param {string} queue @param {string} at @param {number} limit @param {AbortSignal} signal @returns {Promise<{rows: import('./types.js').Row[], next: string|null, total: number}>} */
+  rows: (queue, at, limit, signal) => read(`/v1/queues/${queue}`, { query: { at, limit }, signal }),
+  /** @param {string} at @param {AbortSignal} signal @returns {Promise<{items: import('./types.js').Agent[]}>} */
+  agents: (at, signal) => read('/v1/agents', { query: { at }, signal }),
+};
+
 export const operate = {
   /** @returns {Promise<any>} */
   ready: () => read('/health/ready'),

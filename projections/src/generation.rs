@@ -172,20 +172,13 @@ impl Home {
 
     /// Opens the rows of a generation, empty ones if there are none.
     pub(crate) fn open(&self, generation: Generation) -> Result<Table, TableError> {
-        self.open_at(&self.path(generation))
+        let path = self.path(generation);
+        when_released(|| Table::open(&path, self.cache_bytes))
     }
 
-    /// Opens the rows in this directory.
-    pub(crate) fn open_at(&self, path: &Path) -> Result<Table, TableError> {
-        let asked_until = Instant::now() + RELEASED_WITHIN;
-        loop {
-            match Table::open(path, self.cache_bytes) {
-                Err(error) if error.0.contains("acquire lock") && Instant::now() < asked_until => {
-                    thread::sleep(ASKED_AGAIN_AFTER);
-                }
-                opened => return opened,
-            }
-        }
+    /// Opens a state of the rows that was kept.
+    pub(crate) fn open_kept(&self, path: &Path) -> Result<Table, TableError> {
+        when_released(|| Table::open_kept(path, self.cache_bytes))
     }
 
     /// Where states of the rows that are served are kept, if those are of this version.
@@ -229,6 +222,18 @@ impl Home {
     /// Bytes on disk of a generation, with the states that are kept of it; files that they share count once.
     pub(crate) fn bytes(&self, generation: Generation) -> u64 {
         bytes_under(&self.path(generation), &mut HashSet::new())
+    }
+}
+
+fn when_released(open: impl Fn() -> Result<Table, TableError>) -> Result<Table, TableError> {
+    let asked_until = Instant::now() + RELEASED_WITHIN;
+    loop {
+        match open() {
+            Err(error) if error.0.contains("acquire lock") && Instant::now() < asked_until => {
+                thread::sleep(ASKED_AGAIN_AFTER);
+            }
+            opened => return opened,
+        }
     }
 }
 

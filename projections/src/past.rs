@@ -100,7 +100,7 @@ impl Past {
         let base = match (kept, home) {
             (Some(path), Some(home)) => {
                 let open = looks.iter().filter_map(|look| look.base.as_ref()).find(|(there, _)| *there == path);
-                let table = open.map_or_else(|| home.open_at(&path), |(_, table)| Ok(table.clone()))?;
+                let table = open.map_or_else(|| home.open_kept(&path), |(_, table)| Ok(table.clone()))?;
                 Some((path, table))
             }
             _ => None,

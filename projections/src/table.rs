@@ -55,6 +55,11 @@ impl Table {
         Packed::open(dir, cache_bytes).map(|rows| Self::Packed(Stored(Arc::new(rows))))
     }
 
+    /// Opens rows that were [kept](Self::keep_as), to be read alone.
+    pub(crate) fn open_kept(dir: &Path, cache_bytes: u64) -> Result<Self, TableError> {
+        Packed::open_still(dir, cache_bytes).map(|rows| Self::Packed(Stored(Arc::new(rows))))
+    }
+
     /// Writes down what is only in memory yet, and answers when it is on disk.
     pub fn flush(&self) -> Result<(), TableError> {
         match self {
@@ -63,7 +68,7 @@ impl Table {
         }
     }
 
-    /// Keeps the rows of this moment in the directory `to` too, where [`Table::open`] finds them; what did not change
+    /// Keeps the rows of this moment in the directory `to` too, where [`Table::open_kept`] finds them; what did not change
     /// since is shared with what is kept. Returns up to where they hold. Rows in memory keep nothing.
     pub(crate) fn keep_as(&self, to: &Path) -> Result<Option<Cursor>, TableError> {
         match self {

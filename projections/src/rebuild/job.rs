@@ -24,7 +24,7 @@ const FACTS_READ: usize = 4_096;
 const BATCHES_AHEAD_MAX: usize = 3;
 
 /// How often what was built is written down, so that a crash costs no more than that.
-const WRITTEN_EVERY: Duration = Duration::from_secs(1);
+const WRITTEN_EVERY: Duration = Duration::from_secs(2);
 
 /// The least urgent priority that there is.
 const NICE_MAX: u8 = 19;

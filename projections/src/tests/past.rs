@@ -68,7 +68,7 @@ async fn a_look_begins_at_the_nearest_state_that_was_kept() {
         keeper.keep_when_due(&table, feeder.cursor()).unwrap();
     }
     let kept = crate::past::newest_before(&home.past_of(generation), &at(250)).expect("states were kept");
-    let state = home.open_at(&kept).unwrap();
+    let state = home.open_kept(&kept).unwrap();
     let reached = state.checkpoint().unwrap().unwrap().sequence(0);
     assert!((100..=250).contains(&reached), "{reached}");
     assert!(rows(&state) == rows(&then_table(spec, &facts, reached)), "a kept state is as the rows were");
