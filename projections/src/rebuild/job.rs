@@ -232,6 +232,10 @@ pub(crate) fn build(
     for batch in batches {
         let batch: Vec<Fact> = batch?;
         for part in batch.chunks(pace.as_ref().map_or(FACTS_READ, Pace::facts_at_once)) {
+            if job.is_cancelled() {
+                feeder.write_down()?;
+                return Err(RebuildError::Cancelled);
+            }
             feeder.take(part)?;
             rate.observe(weight(feeder.cursor()));
             job.tell(feeder.cursor(), &store.head(), &rate);
@@ -241,10 +245,6 @@ pub(crate) fn build(
             }
             if let Some(pace) = &mut pace {
                 pace.wait(part.len(), job);
-            }
-            if job.is_cancelled() {
-                feeder.write_down()?;
-                return Err(RebuildError::Cancelled);
             }
         }
     }

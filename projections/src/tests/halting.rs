@@ -39,7 +39,7 @@ fn panics(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
 /// The queues as a release folds them that misses every other message.
 fn misses(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
     let message = matches!(&fact.event, Event::Conversation(ConversationEvent::MessageReceived(_)));
-    if message && fact.position.sequence % 2 == 0 { Ok(()) } else { Queues::fold(rows, fact) }
+    if message && fact.position.sequence.is_multiple_of(2) { Ok(()) } else { Queues::fold(rows, fact) }
 }
 
 async fn open(specs: &[Spec], dir: &Path, log: &Log) -> Arc<Projections> {
