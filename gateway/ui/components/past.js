@@ -45,7 +45,7 @@ export function pastPanel(signal) {
     }
   }
 
-  return h('details', { class: 'card' }, h('summary', null, t('past.title')), h('p', { class: 'muted' }, t('past.intro')), form, shown);
+  return h('details', { class: 'card past' }, h('summary', null, t('past.title')), h('p', { class: 'muted' }, t('past.intro')), form, shown);
 }
 
 /** @param {import('../types.js').Row[]} rows */

@@ -46,7 +46,7 @@ function row(p, refresh) {
     cell(p.rows === null ? '—' : number(p.rows)),
     cell([size(p.bytes), p.kept_bytes > 0 && h('span', { class: 'muted' }, ` + ${size(p.kept_bytes)}`)]),
     cell(p.last_rebuild ? `${t(`operator.outcome-${/** @type {'ready'|'cancelled'|'failed'} */ (p.last_rebuild.outcome)}`)}, ${ago(p.last_rebuild.ended_at)}` : '—'),
-    h('td', { class: 'nowrap end' }, buttons(p, refresh)),
+    h('td', { class: 'nowrap end' }, h('div', { class: 'row-actions' }, buttons(p, refresh))),
   );
 }
 
