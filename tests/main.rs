@@ -6,6 +6,7 @@ mod dependencies;
 mod import;
 mod masking;
 mod openapi;
+mod projections;
 mod recovery;
 mod routes;
 mod routing;

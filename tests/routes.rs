@@ -7,6 +7,8 @@ mod conversations;
 mod feed;
 mod health;
 mod me;
+mod past;
+mod projections;
 mod redactions;
 mod regions;
 mod replay;

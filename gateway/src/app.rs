@@ -93,6 +93,17 @@ struct Opened {
     lock: File,
 }
 
+/// Keeps other processes out of a data directory, for as long as what is answered is kept.
+pub(crate) fn lock_directory(path: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
+    let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
 /// Opens a data directory for this process alone, and makes what is not there yet: `facts/` and `contents/` (the
 /// log), `proofs/` (what is signed of it), `keys/` (without which no content can be read) and, later, `derived/`
 /// (which may be thrown away).
@@ -100,12 +111,7 @@ fn open_directory(config: &Config, clock: Clock) -> Result<Opened, OpenError> {
     let (path, public_url) = (config.data.as_path(), config.public_url.as_deref());
     let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(unusable)?;
-    let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => return Err(unusable(source)),
-    }
+    let lock = lock_directory(path)?;
     let (keys, facts) = (path.join("keys"), path.join("facts"));
     let vault = if config.without_keys {
         tracing::warn!("the keys are left alone: no content can be read or taken in");

@@ -42,6 +42,10 @@ pub async fn run(app: AppState) {
 /// Records every breach that is not a fact yet, and says for how long there is nothing to do.
 async fn record(app: &AppState) -> Result<Duration, Problem> {
     let view = app.projections.sla();
+    // A view that is behind, or is being rebuilt for a new version, does not know yet what was answered in time.
+    if view.wait_for(&app.store.head(), VIEW_BEHIND_MAX).await.is_err() {
+        return Ok(TRY_AGAIN_AFTER);
+    }
     loop {
         let untold = view.untold(app.clock.now(), BREACHES_AT_ONCE_MAX)?;
         if untold.is_empty() {

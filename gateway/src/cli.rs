@@ -11,6 +11,8 @@ mod keys;
 mod mask;
 mod offline;
 mod progress;
+mod projections;
+mod remote;
 mod serve;
 mod sla;
 mod token;
@@ -58,6 +60,8 @@ enum Command {
     Audit(audit::Audit),
     /// Explain clocks of service levels, and try other policies on the past, while no server runs
     Sla(sla::Sla),
+    /// Watch, rebuild, compare and exchange the views of the log
+    Projections(projections::Projections),
     /// Show, rotate, export and import the keys
     Keys(keys::Keys),
     /// Copy the data directory to a backup, also while a server runs; what has not changed is not copied again
@@ -83,6 +87,7 @@ impl Command {
             Self::Token(command) => command.run().await,
             Self::Audit(command) => command.run().await,
             Self::Sla(command) => command.run().await,
+            Self::Projections(command) => command.run().await,
             Self::Keys(command) => command.run().await,
             Self::Backup(command) => command.run().await,
             Self::Restore(command) => command.run().await,

@@ -20,6 +20,8 @@ pub mod import;
 pub mod ingest;
 pub mod metrics;
 pub mod openapi;
+pub mod operation;
+pub mod past;
 pub mod proofs;
 pub mod reader;
 pub mod readings;

@@ -1,5 +1,6 @@
 //! What is measured, in the text form that Prometheus reads. Labels are addresses' templates and kinds, never ids.
 
+use clew_projections::{State, Status};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -24,16 +25,49 @@ struct Route {
     route: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Named {
+    projection: &'static str,
+}
+
 /// What is measured.
 #[derive(Clone)]
 pub struct Metrics {
     registry: std::sync::Arc<Mutex<Registry>>,
     answers: Family<Answer, Counter>,
     durations: Family<Route, Histogram>,
+    projections: ProjectionGauges,
     /// Failed sign-ins.
     pub sign_ins_failed: Counter,
     /// Live feeds that are open.
     pub feeds_open: Gauge,
+}
+
+#[derive(Clone, Default)]
+struct ProjectionGauges {
+    lag: Family<Named, Gauge>,
+    halted: Family<Named, Gauge>,
+    folded: Family<Named, Gauge>,
+    bytes: Family<Named, Gauge>,
+}
+
+impl ProjectionGauges {
+    fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("projection");
+        registry.register("lag_events", "Facts that a projection is behind the log's end", self.lag.clone());
+        registry.register("halted", "1 if a projection has halted", self.halted.clone());
+        registry.register("folded_events", "Facts folded since the start", self.folded.clone());
+        registry.register("bytes", "Bytes on disk of what a projection serves", self.bytes.clone());
+    }
+
+    fn set(&self, status: &Status) {
+        let label = Named { projection: status.name };
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.lag.get_or_create(&label).set(whole(status.lag_events));
+        self.halted.get_or_create(&label).set(i64::from(matches!(status.state, State::Halted { .. })));
+        self.folded.get_or_create(&label).set(whole(status.folded));
+        self.bytes.get_or_create(&label).set(whole(status.bytes));
+    }
 }
 
 impl Default for Metrics {
@@ -47,7 +81,10 @@ impl Default for Metrics {
         registry.register("http_request_duration_seconds", "Time to the head of the answer", durations.clone());
         registry.register("sign_ins_failed", "Failed sign-ins", sign_ins_failed.clone());
         registry.register("feeds_open", "Live feeds that are open", feeds_open.clone());
-        Self { registry: std::sync::Arc::new(Mutex::new(registry)), answers, durations, sign_ins_failed, feeds_open }
+        let projections = ProjectionGauges::default();
+        projections.register(&mut registry);
+        let registry = std::sync::Arc::new(Mutex::new(registry));
+        Self { registry, answers, durations, projections, sign_ins_failed, feeds_open }
     }
 }
 
@@ -58,6 +95,13 @@ impl Metrics {
         let answer = Answer { method: method.clone(), route: route.clone(), status };
         self.answers.get_or_create(&answer).inc();
         self.durations.get_or_create(&Route { method, route }).observe(took.as_secs_f64());
+    }
+
+    /// Takes down how the projections fare.
+    pub fn take_down(&self, projections: &[Status]) {
+        for status in projections {
+            self.projections.set(status);
+        }
     }
 
     /// All of it as text.

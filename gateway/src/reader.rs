@@ -9,8 +9,10 @@ use clew_domain::content::ContentRef;
 use clew_domain::fact::Actor;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, GroupId, TeamId, TopicId};
 use clew_domain::plaintext::{self, ContactIdentity};
+use clew_domain::time::Timestamp;
 use clew_domain::workspace::WorkspaceState;
 use clew_projections::queues;
+use clew_projections::sla::SlaReader;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,12 +25,19 @@ pub struct Reader<'a> {
     app: &'a AppState,
     workspace: Arc<WorkspaceState>,
     contacts: HashMap<ContactId, ContactRef>,
+    sla: SlaReader,
+    now: Timestamp,
 }
 
 impl<'a> Reader<'a> {
     /// Names as this workspace has them.
     pub fn new(app: &'a AppState, workspace: Arc<WorkspaceState>) -> Self {
-        Self { app, workspace, contacts: HashMap::new() }
+        Self { app, workspace, contacts: HashMap::new(), sla: app.projections.sla(), now: app.clock.now() }
+    }
+
+    /// Clocks as this view has them at this instant.
+    pub fn with_clocks(self, sla: SlaReader, now: Timestamp) -> Self {
+        Self { sla, now, ..self }
     }
 
     /// The value of a content; none if it was erased.
@@ -125,7 +134,7 @@ impl<'a> Reader<'a> {
 
     /// The running clock that is due first.
     fn sla(&self, conversation: ConversationId) -> Result<Option<SlaView>, Problem> {
-        let running = self.app.projections.sla().of(conversation, self.app.clock.now())?;
+        let running = self.sla.of(conversation, self.now)?;
         let first = running.into_iter().min_by_key(|clock| (clock.due_at.is_none(), clock.due_at));
         Ok(first.map(|clock| SlaView {
             metric: clock.metric,

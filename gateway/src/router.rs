@@ -75,6 +75,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(proofs())
         .merge(sla())
         .merge(admin())
+        .merge(operation())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
@@ -184,6 +185,19 @@ fn admin() -> OpenApiRouter<AppState> {
         .routes(routes!(redactions::list, redactions::add))
         .routes(routes!(redactions::replace, redactions::remove))
         .routes(routes!(redactions::attempt))
+}
+
+fn operation() -> OpenApiRouter<AppState> {
+    use admin::projections;
+    OpenApiRouter::new()
+        .routes(routes!(projections::list))
+        .routes(routes!(projections::show))
+        .routes(routes!(projections::rebuild, projections::cancel))
+        .routes(routes!(projections::compare))
+        .routes(routes!(projections::swap))
+        .routes(routes!(projections::rollback))
+        .routes(routes!(projections::drop_old))
+        .routes(routes!(projections::retry))
 }
 
 /// Pages and files, which are no part of the API.

@@ -132,8 +132,12 @@ impl AppState {
     /// The views that can't do their work, and why.
     pub fn view_troubles(&self) -> Vec<(&'static str, Option<String>)> {
         let trouble = |status: Status| match status.state {
-            State::Running => (status.name, None),
+            // While it is upgraded it serves what it had, and no one has to see to it.
+            State::Running | State::Upgrading => (status.name, None),
             State::Stopped => (status.name, Some("it is stopped".to_owned())),
+            State::Halted { event: Some(event), position: Some(at), reason } => {
+                (status.name, Some(format!("it halted on event {event} at {}: {reason}", Cursor::at(at))))
+            }
             State::Halted { reason, .. } => (status.name, Some(reason)),
         };
         self.projections.status().into_iter().map(trouble).collect()

@@ -178,6 +178,16 @@ export const admin = {
   remove: (path) => command('DELETE', `/v1/admin/${path}`),
 };
 
+/** What was shown at an instant. */
+export const past = {
+  /** @param {string} at @param {AbortSignal} signal @returns {Promise<import('./types.js').Counts>} */
+  counts: (at, signal) => read('/v1/queues', { query: { at }, signal }),
+  /** @param {string} queue @param {string} at @param {number} limit @param {AbortSignal} signal @returns {Promise<{rows: import('./types.js').Row[], next: string|null, total: number}>} */
+  rows: (queue, at, limit, signal) => read(`/v1/queues/${queue}`, { query: { at, limit }, signal }),
+  /** @param {string} at @param {AbortSignal} signal @returns {Promise<{items: import('./types.js').Agent[]}>} */
+  agents: (at, signal) => read('/v1/agents', { query: { at }, signal }),
+};
+
 export const operate = {
   /** @returns {Promise<any>} */
   ready: () => read('/health/ready'),
@@ -185,6 +195,8 @@ export const operate = {
   metrics: () => read('/metrics', { accept: 'text/plain' }),
   /** @returns {Promise<any>} */
   projections: () => read('/v1/operator/projections'),
-  /** @param {string} name @param {string} act */
-  act: (name, act) => command('POST', `/v1/operator/projections/${name}/${act}`, {}),
+  /** @param {string} name @param {string} act @param {object} [how] */
+  act: (name, act, how = {}) => command('POST', `/v1/operator/projections/${name}/${act}`, how),
+  /** @param {string} name */
+  cancelRebuild: (name) => command('DELETE', `/v1/operator/projections/${name}/rebuild`),
 };

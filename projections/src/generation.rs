@@ -2,9 +2,13 @@
 //! `served` that names the one in use. Whatever is here can be thrown away and rebuilt from the log.
 
 use crate::projection::Spec;
+use crate::rebuild::{Kept, Record};
 use crate::table::{Table, TableError};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +22,7 @@ const RELEASED_WITHIN: Duration = Duration::from_secs(5);
 const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// One set of rows: of which version, and the how-manieth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Generation {
     pub(crate) version: u32,
     pub(crate) number: u32,
@@ -87,17 +91,73 @@ impl Home {
         Ok(Generation { version, number: last + 1 })
     }
 
-    /// The newest generation behind the one that is served: a rebuild, finished or not.
-    pub(crate) fn candidate(&self, served: Generation, version: u32) -> io::Result<Option<Generation>> {
-        let newest = self.generations()?.pop();
-        Ok(newest.filter(|it| it.number > served.number && it.version == version))
+    /// What was rebuilt, wholly or in part, with this version of the fold, and is not served.
+    pub(crate) fn candidate(&self, version: u32) -> io::Result<Option<Kept>> {
+        let (kept, served) = (self.record()?.candidate, self.served()?);
+        Ok(kept.filter(|it| {
+            it.generation.version == version && Some(it.generation) != served && self.path(it.generation).is_dir()
+        }))
     }
 
-    /// The newest generation before the one that is served.
-    pub(crate) fn before(&self, served: Generation, version: u32) -> io::Result<Option<Generation>> {
-        let mut earlier = self.generations()?;
-        earlier.retain(|it| it.number < served.number && it.version == version);
-        Ok(earlier.pop())
+    /// What was served before the last exchange, if it is still there and of this version.
+    pub(crate) fn before(&self, version: u32) -> io::Result<Option<Generation>> {
+        let (before, served) = (self.record()?.before, self.served()?);
+        Ok(before.filter(|it| it.version == version && Some(*it) != served && self.path(*it).is_dir()))
+    }
+
+    /// What is remembered of rebuilds.
+    pub(crate) fn record(&self) -> io::Result<Record> {
+        Record::read(&self.dir)
+    }
+
+    /// Changes what is remembered of rebuilds.
+    pub(crate) fn remember(&self, change: impl FnOnce(&mut Record)) -> io::Result<()> {
+        let mut record = self.record()?;
+        change(&mut record);
+        record.write(&self.dir)
+    }
+
+    /// Serves what was rebuilt, or what was served before, and remembers what was served until now.
+    pub(crate) fn exchange(&self, generation: Generation) -> io::Result<()> {
+        let until_now = self.served()?;
+        self.serve(generation)?;
+        self.remember(|record| {
+            record.before = until_now;
+            record.candidate = record.candidate.filter(|it| it.generation != generation);
+        })
+    }
+
+    /// Where to build: on from what an interrupted rebuild left, or `afresh` into empty rows.
+    pub(crate) fn begin_rebuild(&self, version: u32, afresh: bool) -> io::Result<Generation> {
+        let unfinished = self.candidate(version)?;
+        if let (Some(kept), true) = (unfinished, afresh) {
+            self.drop(kept.generation)?;
+        }
+        let generation = match unfinished {
+            Some(kept) if !afresh => kept.generation,
+            Some(_) | None => self.next(version)?,
+        };
+        self.remember(|record| record.candidate = Some(Kept { generation, ready: false, same: false }))?;
+        Ok(generation)
+    }
+
+    /// Deletes all rows but those that are served; nothing of them may be open.
+    pub(crate) fn drop_all_but_served(&self) -> io::Result<()> {
+        let served = self.served()?;
+        self.remember(|record| (record.candidate, record.before) = (None, None))?;
+        for generation in self.generations()? {
+            if Some(generation) != served {
+                self.drop(generation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes on disk of all that is not served.
+    pub(crate) fn kept_bytes(&self) -> io::Result<u64> {
+        let served = self.served()?;
+        let others = self.generations()?.into_iter().filter(|it| Some(*it) != served);
+        Ok(others.map(|it| self.bytes(it)).sum())
     }
 
     /// Deletes the rows of a generation that is not open, or just being closed.
@@ -112,15 +172,24 @@ impl Home {
 
     /// Opens the rows of a generation, empty ones if there are none.
     pub(crate) fn open(&self, generation: Generation) -> Result<Table, TableError> {
-        let asked_until = Instant::now() + RELEASED_WITHIN;
-        loop {
-            match Table::open(&self.path(generation), self.cache_bytes) {
-                Err(error) if error.0.contains("acquire lock") && Instant::now() < asked_until => {
-                    thread::sleep(ASKED_AGAIN_AFTER);
-                }
-                opened => return opened,
-            }
-        }
+        let path = self.path(generation);
+        when_released(|| Table::open(&path, self.cache_bytes))
+    }
+
+    /// Opens a state of the rows that was kept.
+    pub(crate) fn open_kept(&self, path: &Path) -> Result<Table, TableError> {
+        when_released(|| Table::open_kept(path, self.cache_bytes))
+    }
+
+    /// Where states of the rows that are served are kept, if those are of this version.
+    pub(crate) fn kept_states(&self, version: u32) -> Option<PathBuf> {
+        let served = self.served().ok()??;
+        (served.version == version).then(|| self.past_of(served))
+    }
+
+    /// Where states of a generation are kept.
+    pub(crate) fn past_of(&self, generation: Generation) -> PathBuf {
+        self.path(generation).join("past")
     }
 
     /// Opens what is served. What will not open is set aside, for somebody to look at, and an empty one begun.
@@ -150,18 +219,30 @@ impl Home {
         }
     }
 
-    /// Bytes on disk of a generation.
+    /// Bytes on disk of a generation, with the states that are kept of it; files that they share count once.
     pub(crate) fn bytes(&self, generation: Generation) -> u64 {
-        bytes_under(&self.path(generation))
+        bytes_under(&self.path(generation), &mut HashSet::new())
     }
 }
 
-fn bytes_under(path: &Path) -> u64 {
+fn when_released(open: impl Fn() -> Result<Table, TableError>) -> Result<Table, TableError> {
+    let asked_until = Instant::now() + RELEASED_WITHIN;
+    loop {
+        match open() {
+            Err(error) if error.0.contains("acquire lock") && Instant::now() < asked_until => {
+                thread::sleep(ASKED_AGAIN_AFTER);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn bytes_under(path: &Path, counted: &mut HashSet<u64>) -> u64 {
     let Ok(entries) = fs::read_dir(path) else { return 0 };
     let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => bytes_under(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
+        Ok(metadata) if metadata.is_dir() => bytes_under(&entry.path(), counted),
+        Ok(metadata) if counted.insert(metadata.ino()) => metadata.len(),
+        Ok(_) | Err(_) => 0,
     };
     entries.flatten().map(size).sum()
 }

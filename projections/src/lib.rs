@@ -18,6 +18,7 @@ pub mod notifications;
 pub mod outbox;
 mod packed;
 pub mod page;
+pub mod past;
 pub mod projection;
 pub mod queues;
 pub mod reader;

@@ -108,6 +108,10 @@ impl Packed {
     /// Opens the rows in `dir`, none if there are none. Damage that shows itself at once is an error; what shows later
     /// is an error of the read that meets it.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, TableError> {
+        Self::open_as(dir, cache_bytes, false)
+    }
+
+    fn open_as(dir: &Path, cache_bytes: u64, bulk: bool) -> Result<Self, TableError> {
         fs::create_dir_all(dir).map_err(|error| failed(&error))?;
         let lock = File::create(dir.join("lock")).map_err(|error| failed(&error))?;
         lock.try_lock().map_err(|_| TableError("acquire lock: the rows are open elsewhere".into()))?;
@@ -122,7 +126,7 @@ impl Packed {
             checkpoint,
             frozen_checkpoint: None,
             frozen_weight,
-            bulk: false,
+            bulk,
             stop: false,
             failed: None,
         };
@@ -135,6 +139,11 @@ impl Packed {
         });
         let worker = worker::spawn(Arc::clone(&inner)).map_err(|error| failed(&error))?;
         Ok(Self { inner, worker: Some(worker) })
+    }
+
+    /// Opens rows that stay as they are: nothing is merged, so that files that others share stay shared.
+    pub(crate) fn open_still(dir: &Path, cache_bytes: u64) -> Result<Self, TableError> {
+        Self::open_as(dir, cache_bytes, true)
     }
 
     /// The value of a key. Entries with an empty value are found by walking only.

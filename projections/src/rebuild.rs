@@ -2,15 +2,24 @@
 //! with a forecast; compares the two row by row. When they are exchanged is the runner's to do.
 
 mod compare;
+mod estimate;
 mod job;
+mod offline;
 mod rate;
+mod record;
 
 pub use compare::{Comparison, Difference, compare};
-pub use job::{Building, RebuildError, RebuildOptions};
-pub(crate) use job::{Job, build, catch_up};
+pub use estimate::Estimate;
+pub(crate) use estimate::estimate;
+pub use job::{Building, Job, RebuildError, RebuildOptions};
+pub(crate) use job::{build, catch_up};
+pub use offline::Offline;
 pub use rate::Rate;
+pub use record::LastRebuild;
+pub(crate) use record::{Kept, Record};
 
 use crate::engine::Engine;
+use crate::past::Keeper;
 use crate::projection::{FoldError, Spec};
 use crate::table::{Table, TableError};
 use clew_domain::fact::Fact;
@@ -27,12 +36,18 @@ const CACHED_ROWS_MAX: usize = 200_000;
 pub(crate) struct Feeder {
     engine: Engine,
     table: Table,
+    keeper: Option<Keeper>,
 }
 
 impl Feeder {
     /// Goes on where the table's checkpoint says.
     pub(crate) fn resume(spec: Spec, table: Table, partitions: u16) -> Result<Self, TableError> {
-        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?.caching(CACHED_ROWS_MAX), table })
+        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?.caching(CACHED_ROWS_MAX), table, keeper: None })
+    }
+
+    /// Keeps states of the rows now and then, for looks at the past.
+    pub(crate) fn keeping(self, keeper: Option<Keeper>) -> Self {
+        Self { keeper, ..self }
     }
 
     pub(crate) fn cursor(&self) -> &Cursor {
@@ -49,6 +64,16 @@ impl Feeder {
 
     pub(crate) fn save(&mut self) -> Result<(), FoldError> {
         let (changes, cursor) = self.engine.changes()?;
-        Ok(self.table.save(changes, cursor)?)
+        self.table.save(changes, cursor)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep_when_due(&self.table, cursor)?;
+        }
+        Ok(())
+    }
+
+    /// Saves, and answers when it is on disk.
+    pub(crate) fn write_down(&mut self) -> Result<(), FoldError> {
+        self.save()?;
+        Ok(self.table.flush()?)
     }
 }

@@ -1,13 +1,16 @@
 //! The one list of projections, and what runs them all. What each answers stands in its own file.
 
+mod gauges;
 mod operate;
 
-pub use operate::Details;
+pub use operate::{Compared, Details};
 
+use self::gauges::{Census, Pace};
 use self::operate::Candidate;
 use crate::feed::Feed;
 use crate::generation::Home;
-use crate::projection::{FoldError, Spec};
+use crate::past::{Past, PastError};
+use crate::projection::{FoldError, Projection, Spec};
 use crate::reader::{Live, Reader, Shared};
 use crate::rebuild::Job;
 use crate::runner::{Control, Runner};
@@ -99,6 +102,7 @@ pub struct Projections {
     running: Vec<Running>,
     settings: Settings,
     feed: Feed,
+    past: Past,
 }
 
 struct Running {
@@ -108,6 +112,9 @@ struct Running {
     home: Option<Home>,
     job: Arc<Mutex<Option<Arc<Job>>>>,
     candidate: Arc<Mutex<Option<Candidate>>>,
+    compared: Mutex<Option<Compared>>,
+    pace: Arc<Pace>,
+    census: Arc<Census>,
 }
 
 impl Projections {
@@ -118,14 +125,24 @@ impl Projections {
         store: Arc<dyn EventStore>,
         options: Options,
     ) -> Result<Arc<Self>, OpenError> {
+        Self::open_those(ALL, dir, store, options).await
+    }
+
+    /// [`open`](Self::open) with these projections alone.
+    pub(crate) async fn open_those(
+        specs: &[Spec],
+        dir: Option<&Path>,
+        store: Arc<dyn EventStore>,
+        options: Options,
+    ) -> Result<Arc<Self>, OpenError> {
         let settings = Settings::follow(Arc::clone(&store)).await?;
-        let mut running = Vec::with_capacity(ALL.len());
-        for spec in ALL {
+        let mut running = Vec::with_capacity(specs.len());
+        for spec in specs {
             running.push(start(*spec, dir, &store, options)?);
         }
         let seen = running.iter().map(|it| Arc::clone(&it.shared)).collect();
         let feed = Feed::follow(Arc::clone(&store), seen, options.feed_notices_max);
-        Ok(Arc::new(Self { store, running, settings, feed }))
+        Ok(Arc::new(Self { store, running, settings, feed, past: Past::default() }))
     }
 
     fn shared(&self, name: &str) -> &Arc<Shared> {
@@ -155,6 +172,13 @@ impl Projections {
             }
         }
         Ok(())
+    }
+
+    /// What the projection `P` showed when the log reached to `at`, which must not lie behind its end.
+    pub async fn past<P: Projection>(&self, at: &Cursor) -> Result<Reader<P>, PastError> {
+        let found = self.running.iter().find(|it| it.shared.spec.name == P::NAME);
+        let home = found.and_then(|it| it.home.clone());
+        self.past.read(home, Arc::clone(&self.store), at.clone()).await
     }
 
     /// How each of them fares.
@@ -222,8 +246,20 @@ fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: O
         runtime: Handle::current(),
         home: home.clone(),
         job: Arc::clone(&job),
+        keeper: None,
     };
     let thread = Mutex::new(Some(runner.spawn()?));
     let home = home.map(|(home, _)| home);
-    Ok(Running { shared, control, thread, home, job, candidate: Arc::default() })
+    let pace = Pace::follow(&shared);
+    Ok(Running {
+        shared,
+        control,
+        thread,
+        home,
+        job,
+        candidate: Arc::default(),
+        compared: Mutex::default(),
+        pace,
+        census: Arc::default(),
+    })
 }

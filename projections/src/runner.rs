@@ -3,6 +3,7 @@
 
 use crate::engine::Engine;
 use crate::generation::{Generation, Home};
+use crate::past::Keeper;
 use crate::projection::FoldError;
 use crate::reader::{Live, Shared};
 use crate::rebuild::{Comparison, Job, RebuildError, RebuildOptions, build, catch_up, compare};
@@ -67,6 +68,8 @@ pub(crate) struct Runner {
     pub(crate) home: Option<(Home, Generation)>,
     /// The rebuild that an upgrade of the fold asks for, for operators to see.
     pub(crate) job: Arc<Mutex<Option<Arc<Job>>>>,
+    /// Keeps states of what is served, for looks at the past.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// Why following ended.
@@ -146,8 +149,10 @@ impl Runner {
             Control::Stop => Some(End::Stopped),
             Control::Retry => None,
             Control::Compare { table, shown_max, reply } => {
-                let compared = catch_up(spec, &table, &self.store, &self.runtime, &until)
-                    .and_then(|_| Ok(compare(&served, &table, shown_max)?));
+                let compared = catch_up(spec, &table, &self.store, &self.runtime, &until).and_then(|reached| {
+                    let together = reached == until;
+                    if together { Ok(compare(&served, &table, shown_max)?) } else { Err(RebuildError::ServedBehind) }
+                });
                 // Whoever asked may have gone.
                 let _ = reply.send(compared);
                 None
@@ -164,7 +169,7 @@ impl Runner {
 
     fn exchange(&mut self, table: Table, generation: Option<Generation>, cursor: Cursor) -> Result<(), RebuildError> {
         if let (Some((home, served)), Some(generation)) = (&mut self.home, generation) {
-            home.serve(generation)?;
+            home.exchange(generation)?;
             *served = generation;
         }
         let version = self.shared.spec.version;
@@ -180,16 +185,15 @@ impl Runner {
         let spec = self.shared.spec;
         let Some((home, served)) = self.home.clone() else { return Ok(()) };
         tracing::info!(projection = spec.name, from = served.version, to = spec.version, "rebuilding for an upgrade");
-        let generation = match home.candidate(served, spec.version)? {
-            Some(unfinished) => unfinished,
-            None => home.next(spec.version)?,
-        };
+        self.shared.set_state(State::Upgrading);
+        let generation = home.begin_rebuild(spec.version, false)?;
         let table = home.open(generation)?;
-        let job = Job::new();
+        let job = Job::new(Some(home));
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&job));
         let built = thread::scope(|scope| {
             let (table, store, runtime) = (table.clone(), &self.store, &self.runtime);
-            let building = scope.spawn(|| build(spec, table, store, runtime, RebuildOptions::default(), &job));
+            let building =
+                scope.spawn(|| build(spec, (table, Some(generation)), store, runtime, RebuildOptions::default(), &job));
             while !building.is_finished() {
                 if matches!(self.control.try_recv(), Ok(Control::Stop) | Err(TryRecvError::Disconnected)) {
                     job.cancel();
@@ -202,7 +206,9 @@ impl Runner {
         job.end(&built);
         built?;
         let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(self.store.partitions()));
-        self.exchange(table, Some(generation), cursor)
+        self.exchange(table, Some(generation), cursor)?;
+        self.shared.set_state(State::Running);
+        Ok(())
     }
 
     fn follow(&mut self) -> End {
@@ -221,6 +227,8 @@ impl Runner {
             Ok(engine) => engine,
             Err(error) => return error.into(),
         };
+        let home = self.home.as_ref();
+        self.keeper = home.and_then(|(home, generation)| Keeper::of(self.shared.spec, home.past_of(*generation)));
         let mut stream = self.store.subscribe(engine.cursor().clone());
         let mut sized_at = None;
         loop {
@@ -273,7 +281,7 @@ impl Runner {
         Ok(batches)
     }
 
-    fn take(&self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
+    fn take(&mut self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
         let saved = engine.cursor().clone();
         let Err(stuck) = engine.fold(facts.iter().copied()) else { return self.save(engine, facts) };
         let fact = facts[stuck.index];
@@ -288,7 +296,7 @@ impl Runner {
         }))
     }
 
-    fn save(&self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
+    fn save(&mut self, engine: &mut Engine, facts: &[&Fact]) -> Result<(), End> {
         let (changes, cursor) = engine.changes()?;
         self.shared.update(|live| {
             let derived = live.derived.clone();
@@ -300,6 +308,12 @@ impl Runner {
             live.cursor = Cursor::clone(cursor);
             Ok::<(), FoldError>(())
         })?;
+        if let Some(keeper) = &mut self.keeper
+            && let Err(error) = keeper.keep_when_due(&self.shared.read_live(|live| live.table.clone()), cursor)
+        {
+            // The present goes on; the past is folded from an older state.
+            tracing::warn!(projection = self.shared.spec.name, %error, "a state for looks at the past was not kept");
+        }
         let mut meter = self.shared.meter();
         meter.folded += facts.len() as u64;
         meter.recorded_at = facts.last().map(|fact| fact.recorded_at).or(meter.recorded_at);

@@ -4,7 +4,9 @@ use clew_domain::fact::Position;
 use clew_domain::ids::EventId;
 use clew_domain::time::Timestamp;
 use clew_eventstore::cursor::Cursor;
+use clew_eventstore::store::{EventStore, StoreError};
 use serde::Serialize;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether a projection goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +23,9 @@ pub enum State {
         /// Why.
         reason: String,
     },
+    /// Rows of another version of the fold are served as they were, while those of this version are built. Nobody
+    /// waits for it.
+    Upgrading,
     /// It was shut down.
     Stopped,
 }
@@ -62,4 +67,17 @@ pub struct Behind {
 /// Facts of `head` that `seen` has not reached.
 pub(crate) fn lag(head: &Cursor, seen: &Cursor) -> u64 {
     (0..head.partitions()).map(|at| head.sequence(at).saturating_sub(seen.sequence(at))).sum()
+}
+
+/// How long ago the first fact was recorded that `seen` has not reached, in seconds; 0 if there is none.
+pub(crate) async fn lag_s(store: &dyn EventStore, seen: &Cursor) -> Result<f64, StoreError> {
+    let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let mut longest_us = 0;
+    for partition in 0..store.partitions() {
+        if let Some(next) = store.read_all(seen.position(partition), 1).await?.first() {
+            let recorded_us = u128::try_from(next.recorded_at.micros()).unwrap_or(0);
+            longest_us = longest_us.max(now_us.saturating_sub(recorded_us));
+        }
+    }
+    Ok(Duration::from_micros(u64::try_from(longest_us).unwrap_or(u64::MAX)).as_secs_f64())
 }

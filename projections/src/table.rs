@@ -2,6 +2,7 @@
 
 use crate::key;
 use crate::packed::{Packed, Walk};
+use crate::past::{self, Overlay};
 use clew_eventstore::cursor::Cursor;
 use sled::IVec;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub enum Table {
     Packed(Stored),
     /// In memory.
     Memory(Arc<RwLock<BTreeMap<Vec<u8>, IVec>>>),
+    /// In memory, over rows that stay as they are.
+    Over(Overlay),
 }
 
 /// Rows on disk.
@@ -42,26 +45,35 @@ impl Table {
         Self::Memory(Arc::default())
     }
 
+    /// Empty changes over these rows, which nobody writes to meanwhile.
+    pub(crate) fn over(below: Self) -> Self {
+        Self::Over(Overlay::over(below))
+    }
+
     /// Opens the rows in `dir`, none if there are none.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, TableError> {
         Packed::open(dir, cache_bytes).map(|rows| Self::Packed(Stored(Arc::new(rows))))
+    }
+
+    /// Opens rows that were [kept](Self::keep_as), to be read alone.
+    pub(crate) fn open_kept(dir: &Path, cache_bytes: u64) -> Result<Self, TableError> {
+        Packed::open_still(dir, cache_bytes).map(|rows| Self::Packed(Stored(Arc::new(rows))))
     }
 
     /// Writes down what is only in memory yet, and answers when it is on disk.
     pub fn flush(&self) -> Result<(), TableError> {
         match self {
             Self::Packed(Stored(rows)) => rows.flush(),
-            Self::Memory(_) => Ok(()),
+            Self::Memory(_) | Self::Over(_) => Ok(()),
         }
     }
 
-    /// Keeps the rows of this moment in the directory `to` too, where [`Table::open`] finds them; what did not change
+    /// Keeps the rows of this moment in the directory `to` too, where [`Table::open_kept`] finds them; what did not change
     /// since is shared with what is kept. Returns up to where they hold. Rows in memory keep nothing.
-    #[allow(dead_code)]
     pub(crate) fn keep_as(&self, to: &Path) -> Result<Option<Cursor>, TableError> {
         match self {
             Self::Packed(Stored(rows)) => rows.keep_as(to),
-            Self::Memory(_) => Ok(None),
+            Self::Memory(_) | Self::Over(_) => Ok(None),
         }
     }
 
@@ -70,6 +82,7 @@ impl Table {
         match self {
             Self::Packed(Stored(rows)) => rows.get(key),
             Self::Memory(rows) => Ok(rows.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()),
+            Self::Over(rows) => rows.get(key),
         }
     }
 
@@ -78,6 +91,7 @@ impl Table {
     pub fn save(&self, changes: Vec<Change>, checkpoint: &Cursor) -> Result<(), TableError> {
         match self {
             Self::Packed(Stored(rows)) => rows.save(changes, checkpoint),
+            Self::Over(rows) => rows.save(changes, checkpoint),
             Self::Memory(rows) => {
                 let checkpoint = rmp_serde::to_vec(checkpoint).map_err(|error| TableError(error.to_string()))?;
                 let mut rows = rows.write().unwrap_or_else(PoisonError::into_inner);
@@ -95,8 +109,10 @@ impl Table {
 
     /// The checkpoint saved last; none in an empty table.
     pub fn checkpoint(&self) -> Result<Option<Cursor>, TableError> {
-        if let Self::Packed(Stored(rows)) = self {
-            return Ok(rows.checkpoint());
+        match self {
+            Self::Packed(Stored(rows)) => return Ok(rows.checkpoint()),
+            Self::Over(rows) => return rows.checkpoint(),
+            Self::Memory(_) => {}
         }
         let Some(bytes) = self.get(CHECKPOINT)? else { return Ok(None) };
         rmp_serde::from_slice(&bytes).map(Some).map_err(|_| TableError("the checkpoint is damaged".into()))
@@ -112,6 +128,7 @@ impl Table {
             Self::Packed(Stored(rows)) => {
                 Range::Packed(Box::new(rows.walk((Bound::Included(from.to_vec()), end()), backwards)))
             }
+            Self::Over(rows) => Range::Over(Box::new(rows.range(from, to, backwards))),
             Self::Memory(rows) => {
                 let bounds = (Bound::Included(from.to_vec()), end());
                 Range::Memory { rows: Arc::clone(rows), bounds, backwards }
@@ -136,6 +153,8 @@ pub enum Range {
     Empty,
     /// On disk.
     Packed(Box<Walk>),
+    /// In memory, over others.
+    Over(Box<past::Walk>),
     /// Of memory.
     Memory {
         /// All rows.
@@ -154,6 +173,7 @@ impl Iterator for Range {
         match self {
             Self::Empty => None,
             Self::Packed(walk) => walk.next(),
+            Self::Over(walk) => walk.next(),
             Self::Memory { rows, bounds, backwards } => {
                 let (key, value) = {
                     let rows = rows.read().unwrap_or_else(PoisonError::into_inner);

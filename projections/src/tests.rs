@@ -3,6 +3,9 @@
 
 mod agreement;
 mod crashes;
+mod halting;
+mod lifecycle;
+mod past;
 mod rebuilding;
 mod running;
 

@@ -82,6 +82,14 @@ kinds! {
         "The command was done; read again after Retry-After.";
     VIEW_DAMAGED INTERNAL_SERVER_ERROR "view-damaged" "A view of the log is damaged"
         "The log is whole; an operator has to have the view rebuilt.";
+    PAST_NOT_KEPT CONFLICT "past-not-kept" "The view is not kept for that time"
+        "`detail` says what an operator can do about it; the log itself tells all of it.";
+    REBUILD_UNDER_WAY CONFLICT "rebuild-under-way" "A rebuild of the projection is under way"
+        "Wait until it ends, or cancel it.";
+    NOTHING_REBUILT CONFLICT "nothing-rebuilt" "There are no such rows"
+        "`detail` says whether nothing was rebuilt yet or nothing is kept to go back to.";
+    ROWS_DIFFER CONFLICT "rows-differ" "The rebuilt rows are not known to be the same"
+        "Compare them; `force` swaps all the same.";
     ERASURE_PENDING SERVICE_UNAVAILABLE "erasure-pending" "The erasure is not carried out yet"
         "The log holds it, and it is tried again until it is done.";
     STORE_BUSY SERVICE_UNAVAILABLE "store-busy" "The log takes no more at the moment"

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod attributes;
 pub mod catalogs;
 pub mod channels;
+pub mod projections;
 pub mod redactions;
 pub mod settings;
 pub mod sla;

@@ -22,6 +22,7 @@ pub async fn metrics(
     if !address.0.is_loopback() {
         identity.caller()?.require(Permission::Operate)?;
     }
+    app.metrics.take_down(&app.projections.status());
     let text = app.metrics.text().map_err(|_| Problem::new(&kinds::INTERNAL))?;
     Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

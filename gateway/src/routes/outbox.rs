@@ -16,10 +16,13 @@ use clew_eventstore::cursor::Cursor;
 use clew_projections::outbox::Outgoing;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Replies of a page, if nothing else is asked for, and at most.
 const REPLIES: usize = 50;
 const REPLIES_MAX: usize = 200;
+/// How long a read waits until the view has seen all that the log holds.
+const CURRENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Which part of the outbox.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -106,6 +109,9 @@ pub async fn read(
 ) -> Result<Json<OutboxPage>, Problem> {
     caller.require(Permission::BringMessagesIn)?;
     caller.workspace.connected_channel(channel).ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
+    // A view that is behind may still list what a channel has taken: nothing is handed out twice.
+    let current = app.projections.outbox().wait_for(&app.store.head(), CURRENT_WITHIN).await;
+    current.map_err(|_| Problem::new(&kinds::PROJECTION_BEHIND).retry_after(CURRENT_WITHIN))?;
     let after = part.after.map(|after| after.parse::<Cursor>()).transpose()?;
     let limit = part.limit.unwrap_or(REPLIES).clamp(1, REPLIES_MAX);
     let waiting = app.projections.outbox().waiting(channel, after.map(|after| after.position(0)), limit)?;

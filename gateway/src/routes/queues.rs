@@ -5,15 +5,14 @@ mod due;
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
-use crate::reader::Reader;
+use crate::past::{Moment, Then, Views};
 use crate::state::AppState;
 use crate::view::Row;
 use axum::extract::State;
 use clew_domain::conversation::Queue;
 use clew_domain::ids::{AgentId, ChannelId, TeamId, TopicId};
-use clew_projections::queues::{Counts, Filter, Order, Owner};
+use clew_projections::queues::{Counts, Filter, Order, Owner, QueueReader};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Rows of a page, if nothing else is asked for.
 const ROWS: usize = 50;
@@ -46,6 +45,9 @@ pub struct Narrowed {
     cursor: Option<String>,
     /// Rows at most; 50 if absent, never more than 200.
     limit: Option<usize>,
+    /// Show what was there at this instant, or at this position of the log, instead of what is there now.
+    #[param(value_type = Option<String>, example = "2026-01-31T08:00:00Z")]
+    at: Option<Moment>,
     /// What the answer must have seen.
     #[allow(dead_code, reason = "read by the layer that waits, named here so that it is not refused")]
     min_position: Option<String>,
@@ -113,12 +115,19 @@ pub async fn counts(
     Query(narrowed): Query<Narrowed>,
 ) -> Result<Json<QueueCounts>, Problem> {
     let filter = narrowed.filter(&caller)?;
-    Ok(Json(counts_of(&app, &caller, &filter)?))
+    let queues = match &narrowed.at {
+        None => app.projections.queues(),
+        Some(moment) => Then::find(&app, moment).await?.view(&app).await?,
+    };
+    Ok(Json(counts_in(&queues, &caller, &filter)?))
 }
 
 /// The counts that the caller is shown.
 pub(crate) fn counts_of(app: &AppState, caller: &Caller, filter: &Filter) -> Result<QueueCounts, Problem> {
-    let queues = app.projections.queues();
+    counts_in(&app.projections.queues(), caller, filter)
+}
+
+fn counts_in(queues: &QueueReader, caller: &Caller, filter: &Filter) -> Result<QueueCounts, Problem> {
     let count = |queue| queues.counts(queue, filter, caller.agent).map(QueueCount::from);
     Ok(QueueCounts { new: count(Queue::New)?, pending: count(Queue::Pending)?, resolved: count(Queue::Resolved)? })
 }
@@ -143,19 +152,19 @@ pub async fn page(
     };
     let limit = narrowed.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
     let text = narrowed.text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase);
-    let queues = app.projections.queues();
-    let mut reader = Reader::new(&app, Arc::clone(&caller.workspace));
+    let views = Views::at(&app, narrowed.at.as_ref()).await?;
+    let mut reader = views.reader(&app, &caller);
     let mut rows = Vec::with_capacity(limit);
     let mut cursor = narrowed.cursor;
     let mut searched = 0;
     loop {
         let wanted = if text.is_some() { limit } else { limit - rows.len() };
         let (found, next, total) = if let Some(order) = order {
-            let (found, total) = queues.page(queue, &filter, order, cursor.as_deref(), wanted)?;
+            let (found, total) = views.queues.page(queue, &filter, order, cursor.as_deref(), wanted)?;
             (found.items, found.next, total)
         } else {
-            let found = due::page(&app, queue, &filter, cursor.as_deref(), wanted)?;
-            (found.rows, found.next, queues.count(queue, &filter)?)
+            let found = due::page(&views, queue, &filter, cursor.as_deref(), wanted)?;
+            (found.rows, found.next, views.queues.count(queue, &filter)?)
         };
         searched += wanted;
         for row in &found {

@@ -7,6 +7,7 @@ pub use summary::*;
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
+use crate::past::{Moment, Views};
 use crate::reader::Reader;
 use crate::state::AppState;
 use crate::view::{ContactRef, Owner};
@@ -24,7 +25,6 @@ use clew_projections::page::Page;
 use clew_projections::sla::{Colour, Scope, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Clocks of a page, if nothing else is asked for.
@@ -52,6 +52,9 @@ pub struct Wanted {
     cursor: Option<String>,
     /// Clocks at most; 50 if absent, never more than 200.
     limit: Option<usize>,
+    /// Show what was there at this instant, or at this position of the log, instead of what is there now.
+    #[param(value_type = Option<String>, example = "2026-01-31T08:00:00Z")]
+    at: Option<Moment>,
     /// What the answer must have seen.
     #[allow(dead_code, reason = "read by the layer that waits, named here so that it is not refused")]
     min_position: Option<String>,
@@ -111,8 +114,8 @@ pub struct ClockPage {
 }
 
 impl ClockView {
-    async fn of(standing: &Standing, reader: &mut Reader<'_>, app: &AppState, now: Timestamp) -> Result<Self, Problem> {
-        let row = app.projections.queues().row(standing.conversation)?;
+    async fn of(standing: &Standing, reader: &mut Reader<'_>, views: &Views) -> Result<Self, Problem> {
+        let (row, now) = (views.queues.row(standing.conversation)?, views.now);
         let contact = match &row {
             Some(row) => Some(reader.contact(row.contact).await?),
             None => None,
@@ -163,12 +166,12 @@ async fn readable(
     app: &AppState,
     caller: &Caller,
     page: Page<Standing>,
-    now: Timestamp,
+    views: &Views,
 ) -> Result<Json<ClockPage>, Problem> {
-    let mut reader = Reader::new(app, Arc::clone(&caller.workspace));
+    let mut reader = views.reader(app, caller);
     let mut items = Vec::with_capacity(page.items.len());
     for it in page.items.iter().filter(|it| it.channel.is_some_and(|channel| caller.may_read(channel))) {
-        items.push(ClockView::of(it, &mut reader, app, now).await?);
+        items.push(ClockView::of(it, &mut reader, views).await?);
     }
     Ok(Json(ClockPage { items, next: page.next }))
 }
@@ -180,9 +183,9 @@ pub async fn breached(
     caller: Caller,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ClockPage>, Problem> {
-    let now = app.clock.now();
-    let page = app.projections.sla().breached(wanted.scope()?, now, wanted.cursor.as_deref(), wanted.limit())?;
-    readable(&app, &caller, page, now).await
+    let views = Views::at(&app, wanted.at.as_ref()).await?;
+    let page = views.sla.breached(wanted.scope()?, views.now, wanted.cursor.as_deref(), wanted.limit())?;
+    readable(&app, &caller, page, &views).await
 }
 
 /// The promises that are due next, the most urgent first.
@@ -192,9 +195,9 @@ pub async fn due(
     caller: Caller,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ClockPage>, Problem> {
-    let now = app.clock.now();
-    let page = app.projections.sla().due_next(wanted.scope()?, now, wanted.cursor.as_deref(), wanted.limit())?;
-    readable(&app, &caller, page, now).await
+    let views = Views::at(&app, wanted.at.as_ref()).await?;
+    let page = views.sla.due_next(wanted.scope()?, views.now, wanted.cursor.as_deref(), wanted.limit())?;
+    readable(&app, &caller, page, &views).await
 }
 
 /// Which days to tally.

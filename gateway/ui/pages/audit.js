@@ -11,6 +11,7 @@ import { auditActor, auditText } from '../components/audit-line.js';
 import { placeholder, skeleton } from '../components/chips.js';
 import { tell } from '../components/toast.js';
 import { keyPanel, proofButton } from '../components/proof-check.js';
+import { pastPanel } from '../components/past.js';
 import { replayView } from '../components/replay.js';
 
 /** @typedef {import('../types.js').AuditEntry} AuditEntry */
@@ -37,7 +38,7 @@ export function auditPage(signal) {
   const form = h('form', { class: 'audit-form', onSubmit: (/** @type {Event} */ e) => (e.preventDefault(), apply()) });
   const results = h('div', { class: 'card flush' });
   const replay = h('div', { hidden: true });
-  const element = h('div', { class: 'sheet wide' }, h('h1', { tabIndex: -1 }, t('audit.title')), h('p', { class: 'muted' }, t('audit.intro')), form, keyPanel(), replay, results);
+  const element = h('div', { class: 'sheet wide' }, h('h1', { tabIndex: -1 }, t('audit.title')), h('p', { class: 'muted' }, t('audit.intro')), form, keyPanel(), pastPanel(signal), replay, results);
 
   /** @param {import('../router.js').Route} route */
   function update(route) {

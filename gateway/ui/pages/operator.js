@@ -3,11 +3,11 @@
 import { operate } from '../endpoints.js';
 import { fill, h } from '../dom.js';
 import { icon } from '../icons.js';
-import { duration, number, t } from '../i18n.js';
+import { number, t } from '../i18n.js';
 import { Problem } from '../api.js';
 import { problemText } from '../problems.js';
 import { placeholder, skeleton } from '../components/chips.js';
-import { tell } from '../components/toast.js';
+import { projectionTable } from '../components/projections.js';
 
 const EVERY_MS = 2000;
 
@@ -17,6 +17,8 @@ export function operatorPage(signal) {
   const projections = h('section', { class: 'card flush' }, skeleton(3));
   const figures = h('section', { class: 'card' }, skeleton(3));
   const element = h('div', { class: 'sheet wide' }, h('h1', { tabIndex: -1 }, t('page.operator')), h('p', { class: 'muted' }, t('operator.intro')), h('div', { class: 'cards' }, health, figures), projections);
+
+  const table = projectionTable(drawProjections);
 
   async function refresh() {
     await Promise.all([drawHealth(), drawProjections(), drawFigures()]);
@@ -40,39 +42,14 @@ export function operatorPage(signal) {
   }
 
   async function drawProjections() {
+    const title = h('h2', { class: 'card-title' }, t('operator.projections'));
     try {
-      const answer = await operate.projections();
-      /** @type {any[]} */
-      const items = Array.isArray(answer) ? answer : (answer.items ?? answer.projections ?? []);
-      const head = /** @type {const} */ (['name', 'operator.version', 'operator.state', 'operator.position', 'operator.behind']);
-      fill(
-        projections,
-        h('h2', { class: 'card-title' }, t('operator.projections')),
-        items.length
-          ? h('div', { class: 'table-box', tabIndex: 0, role: 'region', 'aria-label': t('operator.projections') }, h('table', { class: 'table' }, h('thead', null, h('tr', null, head.map((key) => h('th', { scope: 'col' }, t(key))), h('th', null, h('span', { class: 'visually-hidden' }, t('operator.rebuild'))))), h('tbody', null, items.map(line))))
-          : placeholder('pulse', t('operator.none')),
-      );
+      const { items } = await operate.projections();
+      if (!table.element.isConnected) fill(projections, title, table.element);
+      table.show(items);
     } catch (error) {
-      const missing = error instanceof Problem && error.status === 404;
-      fill(projections, h('h2', { class: 'card-title' }, t('operator.projections')), placeholder('pulse', missing ? t('operator.unavailable') : problemText(error)));
+      fill(projections, title, placeholder('pulse', problemText(error)));
     }
-  }
-
-  /** @param {any} p */
-  function line(p) {
-    const r = p.rebuild;
-    const act = (/** @type {string} */ what) => operate.act(p.name, what).then(drawProjections, (error) => tell(problemText(error), 'error'));
-    const button = (/** @type {import('../i18n.js').Key} */ key, /** @type {string} */ what) => h('button', { type: 'button', onClick: () => act(what) }, t(key));
-    return h(
-      'tr',
-      null,
-      h('th', { scope: 'row' }, p.name),
-      h('td', null, String(p.version ?? '')),
-      h('td', null, r ? [h('progress', { max: '1', value: r.part ?? 0, 'aria-label': t('operator.rebuild') }), ' ', r.left_ms ? t('operator.left', { time: duration(r.left_ms) }) : ''] : String(p.state ?? t('operator.ready'))),
-      h('td', { class: 'number' }, String(p.position ?? '')),
-      h('td', { class: 'number' }, typeof p.behind === 'number' ? number(p.behind) : '—'),
-      h('td', { class: 'nowrap' }, r ? [button('operator.compare', 'compare'), button('operator.swap', 'swap')] : button('operator.rebuild', 'rebuild')),
-    );
   }
 
   async function drawFigures() {

@@ -24,7 +24,7 @@ pub struct Comparison {
 pub struct Difference {
     /// The table, a letter.
     pub table: char,
-    /// The rest of the key, in hexadecimal.
+    /// The rest of the key: an id, or in hexadecimal.
     pub key: String,
     /// What is served; none if there is no such row.
     pub served: Option<String>,
@@ -76,7 +76,7 @@ fn difference(left: Option<Pair>, right: Option<Pair>) -> Option<Difference> {
     let (table, rest) = key.split_first()?;
     Some(Difference {
         table: char::from(*table),
-        key: crate::page::to_text(rest),
+        key: uuid::Uuid::from_slice(rest).map_or_else(|_| crate::page::to_text(rest), |id| id.to_string()),
         served: value(left),
         rebuilt: value(right),
     })

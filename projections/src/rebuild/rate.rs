@@ -80,6 +80,44 @@ mod tests {
         assert!((left.as_secs_f64() - 2.0).abs() < 0.01, "{left:?}");
     }
 
+    /// How far the forecasts were off on average, as a share of what was left, while work went at `pace` (counts in a
+    /// second, by the share that is done and the seconds that have passed).
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn mean_error(all: u64, pace: impl Fn(f64, f64) -> f64) -> f64 {
+        const STEP_S: f64 = 0.1;
+        let mut rate = Rate::begin(0);
+        let (start, mut done, mut passed, mut forecasts) = (rate.began, 0.0, 0.0, Vec::new());
+        while done < all as f64 {
+            done += pace(done / all as f64, passed) * STEP_S;
+            passed += STEP_S;
+            rate.observe_at(start + Duration::from_secs_f64(passed), done as u64);
+            let left = rate.time_left(all.saturating_sub(done as u64));
+            forecasts.extend(left.map(|left| (passed, left.as_secs_f64())));
+        }
+        // The last tenth is over before anybody reads it.
+        let judged = forecasts.iter().filter(|(at, _)| *at < passed * 0.9);
+        let errors: Vec<f64> = judged.map(|(at, left)| ((passed - at) - left).abs() / (passed - at)).collect();
+        errors.iter().sum::<f64>() / errors.len() as f64
+    }
+
+    #[test]
+    fn forecasts_are_near_the_outcome_whatever_the_pace_does() {
+        let error_max = |name: &str, max: f64, error: f64| {
+            assert!(error < max, "{name}: off by {:.0} % of what was left", error * 100.0);
+        };
+        error_max("steady", 0.01, mean_error(1_000_000, |_, _| 10_000.0));
+        // As rows grow more, each save has more to do: at the end half the pace of the beginning.
+        error_max("slowing", 0.25, mean_error(1_000_000, |done, _| 10_000.0 / (1.0 + done)));
+        error_max(
+            "saving now and then",
+            0.10,
+            mean_error(1_000_000, |_, s| if s % 6.0 < 4.5 { 13_000.0 } else { 0.0 }),
+        );
+        error_max("jittery", 0.10, mean_error(1_000_000, |_, s| 10_000.0 * (1.0 + 0.8 * (s * 7.3).sin())));
+        // Nobody can know that half of the processor will be taken away half-way; from then on the forecast follows.
+        error_max("halved", 0.45, mean_error(1_000_000, |done, _| if done < 0.5 { 10_000.0 } else { 5_000.0 }));
+    }
+
     #[test]
     fn a_pace_that_falls_is_seen_to_fall() {
         let mut rate = Rate::begin(0);

@@ -3,6 +3,7 @@
 use crate::auth::Caller;
 use crate::error::{Problem, kinds};
 use crate::extract::{Json, Path, Query};
+use crate::past::{self, Then};
 use crate::reader::Reader;
 use crate::state::AppState;
 use crate::view::{
@@ -11,13 +12,15 @@ use crate::view::{
 };
 use crate::wire::ChannelRef;
 use axum::extract::State;
+use clew_domain::contact::ContactEvent;
 use clew_domain::conversation::{Direction, ReplyMode};
-use clew_domain::ids::{ChannelId, ContactId, ConversationId, MessageId};
+use clew_domain::fact::Event;
+use clew_domain::ids::{ChannelId, ContactId, ConversationId, GroupId, MessageId};
 use clew_domain::plaintext;
-use clew_domain::time::Timestamp;
 use clew_domain::workspace::{ChannelRight, WorkspaceState};
 use clew_projections::conversation::{self, ConversationReader, Header, Shown, ShownAttachment};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Other conversations of the contact that are listed at most.
@@ -27,9 +30,10 @@ const EARLIER_MAX: usize = 20;
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Moment {
-    /// Show what was there at this instant instead of what is there now. What was masked since stays masked.
-    #[param(value_type = Option<String>, format = DateTime)]
-    at: Option<Timestamp>,
+    /// Show what was there at this instant, or at this position of the log, instead of what is there now. What was
+    /// masked since stays masked.
+    #[param(value_type = Option<String>, example = "2026-01-31T08:00:00Z")]
+    at: Option<past::Moment>,
     /// What the answer must have seen; the header `Clew-Min-Position` does the same.
     #[allow(dead_code, reason = "read by the layer that waits, named here so that it is not refused")]
     min_position: Option<String>,
@@ -44,7 +48,7 @@ pub async fn read(
     caller: Caller,
     Query(moment): Query<Moment>,
 ) -> Result<Json<ConversationView>, Problem> {
-    Ok(Json(show(&app, Some(&caller), conversation, moment.at).await?))
+    Ok(Json(show(&app, Some(&caller), conversation, moment.at.as_ref()).await?))
 }
 
 /// The conversation as the caller may see it, now or as it was; without a caller as the installation's operator
@@ -53,17 +57,21 @@ pub(crate) async fn show(
     app: &AppState,
     caller: Option<&Caller>,
     id: ConversationId,
-    at: Option<Timestamp>,
+    at: Option<&past::Moment>,
 ) -> Result<ConversationView, Problem> {
-    let shown = match at {
+    let then = match at {
+        None => None,
+        Some(moment) => Some(Then::find(app, moment).await?),
+    };
+    let shown = match &then {
         None => app.projections.conversations().show(id)?,
-        Some(at) => past(app, id, at).await?.show(id)?,
+        Some(then) => past(app, id, then).await?.show(id)?,
     };
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     if let Some(caller) = caller {
         caller.require_on(shown.header.started.channel, ChannelRight::Viewer)?;
     }
-    Assembly::new(app, caller, at.is_none()).conversation(shown).await
+    Assembly::new(app, caller, then).conversation(shown).await
 }
 
 /// These messages of a conversation, and its version.
@@ -77,7 +85,7 @@ pub(super) async fn messages(
     let facts = app.store.read_stream(id.into(), 0).await?;
     let shown = ConversationReader::of_facts(&facts).map_err(|_| Problem::new(&kinds::INTERNAL))?.show(id)?;
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    let mut assembly = Assembly::new(app, Some(caller), true);
+    let mut assembly = Assembly::new(app, Some(caller), None);
     let mut views = Vec::with_capacity(wanted.len());
     for entry in &shown.entries {
         if let conversation::Entry::Message(message) = entry
@@ -89,10 +97,10 @@ pub(super) async fn messages(
     Ok((views, shown.header.version))
 }
 
-/// A reader of the conversation as its stream was at the instant.
-async fn past(app: &AppState, id: ConversationId, at: Timestamp) -> Result<ConversationReader, Problem> {
+/// A reader of the conversation as its stream was then.
+async fn past(app: &AppState, id: ConversationId, then: &Then) -> Result<ConversationReader, Problem> {
     let facts = app.store.read_stream(id.into(), 0).await?;
-    let then = facts.iter().take_while(|fact| fact.recorded_at <= at);
+    let then = facts.iter().take_while(|fact| then.cursor.has_seen(fact.position));
     let reader = ConversationReader::of_facts(then);
     reader.map_err(|_| Problem::new(&kinds::STORE_CORRUPT))
 }
@@ -102,14 +110,17 @@ struct Assembly<'a> {
     caller: Option<&'a Caller>,
     workspace: Arc<WorkspaceState>,
     reader: Reader<'a>,
-    now: bool,
+    then: Option<Then>,
 }
 
 impl<'a> Assembly<'a> {
-    fn new(app: &'a AppState, caller: Option<&'a Caller>, now: bool) -> Self {
-        let workspace =
-            caller.map_or_else(|| app.directory.settings().workspace, |caller| Arc::clone(&caller.workspace));
-        Self { app, caller, reader: Reader::new(app, Arc::clone(&workspace)), workspace, now }
+    fn new(app: &'a AppState, caller: Option<&'a Caller>, then: Option<Then>) -> Self {
+        let workspace = match (&then, caller) {
+            (Some(then), _) => Arc::clone(&then.workspace),
+            (None, Some(caller)) => Arc::clone(&caller.workspace),
+            (None, None) => app.directory.settings().workspace,
+        };
+        Self { app, caller, reader: Reader::new(app, Arc::clone(&workspace)), workspace, then }
     }
 
     fn may_read(&self, channel: ChannelId) -> bool {
@@ -132,8 +143,7 @@ impl<'a> Assembly<'a> {
         entries.sort_by_key(Entry::order);
         let header = &shown.header;
         let contact = self.reader.contact(header.started.contact).await?;
-        let groups = self.app.projections.contacts().contact(header.started.contact)?;
-        let groups = groups.map(|contact| contact.groups).unwrap_or_default();
+        let groups = self.groups(header.started.contact).await?;
         let channel = header.started.channel;
         let may_work = self.may_work(channel);
         let may_mask = self.caller.is_some_and(|caller| caller.may_mask(channel));
@@ -159,9 +169,30 @@ impl<'a> Assembly<'a> {
             previous: header.started.previous,
             earlier: self.earlier(header)?,
             entries,
-            may: May { work: may_work && self.now, mask: may_mask && self.now },
+            may: May { work: may_work && self.then.is_none(), mask: may_mask && self.then.is_none() },
             reply_channels: if may_work { self.reply_channels(header) } else { Vec::new() },
         })
+    }
+
+    /// The groups that the contact is in, or was.
+    async fn groups(&self, contact: ContactId) -> Result<BTreeSet<GroupId>, Problem> {
+        let Some(then) = &self.then else {
+            let contact = self.app.projections.contacts().contact(contact)?;
+            return Ok(contact.map(|contact| contact.groups).unwrap_or_default());
+        };
+        let mut groups = BTreeSet::new();
+        for fact in self.app.store.read_stream(contact.into(), 0).await? {
+            match &fact.event {
+                Event::Contact(ContactEvent::GroupJoined { group }) if then.cursor.has_seen(fact.position) => {
+                    groups.insert(*group);
+                }
+                Event::Contact(ContactEvent::GroupLeft { group }) if then.cursor.has_seen(fact.position) => {
+                    groups.remove(group);
+                }
+                _ => {}
+            }
+        }
+        Ok(groups)
     }
 
     pub(super) async fn message(

@@ -2,11 +2,10 @@
 //! order that the queue has otherwise. The due instants are the breach view's, the rows the queues' own.
 
 use crate::error::{Problem, kinds};
-use crate::state::AppState;
+use crate::past::Views;
 use clew_domain::conversation::Queue;
-use clew_domain::time::Timestamp;
 use clew_projections::queues::{Filter, Order, Owner, Row};
-use clew_projections::sla::{Scope, SlaReader, Standing};
+use clew_projections::sla::{Scope, Standing};
 
 /// Up to so many matching conversations are sorted themselves; more are found along the list of due instants.
 const SORTED_MAX: u64 = 1_000;
@@ -31,7 +30,7 @@ enum From<'a> {
 
 /// Reads the page behind `cursor`.
 pub(super) fn page(
-    app: &AppState,
+    views: &Views,
     queue: Queue,
     filter: &Filter,
     cursor: Option<&str>,
@@ -41,10 +40,10 @@ pub(super) fn page(
         None => From::Due(None),
         Some(cursor) => parse(cursor)?,
     };
-    let asked = Asked { app, queue, filter, limit, now: app.clock.now() };
+    let asked = Asked { views, queue, filter, limit };
     match from {
         From::Rest(after) => asked.rest(after, Vec::new()),
-        From::Due(after) if app.projections.queues().count(queue, filter)? <= SORTED_MAX => asked.sorted(after),
+        From::Due(after) if views.queues.count(queue, filter)? <= SORTED_MAX => asked.sorted(after),
         From::Due(after) => asked.along_the_list(after),
     }
 }
@@ -59,26 +58,21 @@ fn parse(cursor: &str) -> Result<From<'_>, Problem> {
 }
 
 struct Asked<'a> {
-    app: &'a AppState,
+    views: &'a Views,
     queue: Queue,
     filter: &'a Filter,
     limit: usize,
-    now: Timestamp,
 }
 
 impl Asked<'_> {
-    fn sla(&self) -> SlaReader {
-        self.app.projections.sla()
-    }
-
     /// The clock of a conversation that is due first, if one is.
     fn first_due(&self, row: &Row) -> Result<Option<Standing>, Problem> {
-        let clocks = self.sla().of(row.id, self.now)?;
+        let clocks = self.views.sla.of(row.id, self.views.now)?;
         Ok(clocks.into_iter().filter(|clock| clock.due_at.is_some()).min_by_key(Standing::place))
     }
 
     fn sorted(&self, after: Option<&str>) -> Result<Found, Problem> {
-        let (queues, mut rows, mut cursor) = (self.app.projections.queues(), Vec::new(), None::<String>);
+        let (queues, mut rows, mut cursor) = (&self.views.queues, Vec::new(), None::<String>);
         loop {
             let (page, _) = queues.page(self.queue, self.filter, Order::Oldest, cursor.as_deref(), READ_AT_ONCE)?;
             for row in page.items {
@@ -106,7 +100,7 @@ impl Asked<'_> {
     fn along_the_list(&self, after: Option<&str>) -> Result<Found, Problem> {
         let (mut rows, mut after) = (Vec::new(), after.map(str::to_owned));
         for _ in 0..LOOKED_AT_MAX / READ_AT_ONCE {
-            let page = self.sla().by_due(self.scope(), self.now, after.as_deref(), READ_AT_ONCE)?;
+            let page = self.views.sla.by_due(self.scope(), self.views.now, after.as_deref(), READ_AT_ONCE)?;
             for clock in page.items {
                 if rows.len() == self.limit {
                     return Ok(Found { rows, next: after.map(|place| format!("due.{place}")) });
@@ -124,7 +118,7 @@ impl Asked<'_> {
 
     /// The row of a clock's conversation, if it matches and this is its clock that is due first.
     fn row_at(&self, clock: &Standing, place: &str) -> Result<Option<Row>, Problem> {
-        let Some(row) = self.app.projections.queues().row(clock.conversation)? else { return Ok(None) };
+        let Some(row) = self.views.queues.row(clock.conversation)? else { return Ok(None) };
         if row.queue != self.queue || !matches(self.filter, &row) {
             return Ok(None);
         }
@@ -145,7 +139,7 @@ impl Asked<'_> {
     /// Fills up with the conversations that have no due instant.
     fn rest(&self, after: Option<&str>, mut rows: Vec<Row>) -> Result<Found, Problem> {
         let order = if self.queue == Queue::New { Order::Priority } else { Order::Newest };
-        let (queues, mut after) = (self.app.projections.queues(), after.map(str::to_owned));
+        let (queues, mut after) = (&self.views.queues, after.map(str::to_owned));
         let mut looked_at = 0;
         loop {
             if rows.len() >= self.limit || looked_at >= LOOKED_AT_MAX {
