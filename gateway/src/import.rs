@@ -131,7 +131,7 @@ impl Import<'_> {
         let known = channels.find(|(_, channel)| !channel.disconnected && channel.profile.name == account);
         if let Some((channel, known)) = known {
             let profile = known.profile.clone();
-            return Ok((Source { channel: *channel, profile, settings_version: loaded.version }, 0));
+            return Ok((Source { channel: *channel, profile, settings_version: loaded.version, rules: None }, 0));
         }
         let channel = ChannelId(Uuid::now_v7());
         let profile = ChannelProfile {
@@ -149,7 +149,7 @@ impl Import<'_> {
             TransactError::Store(error) => ImportError::Store(error),
             TransactError::Rejected(_) | TransactError::ForeignEvent(_) => refused(&error),
         })?;
-        Ok((Source { channel, profile, settings_version: done.version }, 1))
+        Ok((Source { channel, profile, settings_version: done.version, rules: None }, 1))
     }
 }
 

@@ -10,6 +10,7 @@ pub use message::{ChannelMessage, IngestError, Ingested, Report, ThreadName, Ver
 
 use crate::attachments::{self, StoreFileError};
 use check::check;
+use clew_domain::automation::Text;
 use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::conversation::{
     self, Attachment, Conversation, MessageKind, MessageReceived, Opening, Outcome, Receive, Rejection, ReplyMode,
@@ -21,7 +22,7 @@ use clew_domain::ids::{AttachmentId, ChannelId, CommandId, ConversationId, Messa
 use clew_domain::plaintext::Message;
 use clew_domain::redaction::Redactor;
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::{ChannelKind, ChannelProfile};
+use clew_domain::workspace::{ChannelKind, ChannelProfile, WorkspaceState};
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::store::EventStore;
 use clew_eventstore::transact::{Done, Effect, transact};
@@ -29,7 +30,7 @@ use clew_eventstore::vault::Vault;
 use clew_projections::Projections;
 use contact::KnownContact;
 use message::of_conversation;
-use place::Place;
+use place::{Incoming, Place};
 use std::sync::Arc;
 
 /// Takes in what channels tell.
@@ -51,6 +52,8 @@ pub struct Source {
     pub profile: ChannelProfile,
     /// The version of the settings that say so.
     pub settings_version: u64,
+    /// The settings whose rules act on what comes in; none for what is only taken over from elsewhere.
+    pub rules: Option<Arc<WorkspaceState>>,
 }
 
 impl Ingest {
@@ -97,7 +100,9 @@ impl Ingest {
             reopens: false,
         };
         let meta = meta(source, Actor::Contact(contact.id), message.0, "receive", incoming.at);
-        let ingested = self.deliver(source, &place, &meta, receive, contents).await?;
+        let text = Text::new(&body.text);
+        let message = Incoming { receive, contents, text, contact: &contact };
+        let ingested = self.deliver(source, &place, &meta, message).await?;
         Ok(Ingested { appended: ingested.appended + contact.appended, ..ingested })
     }
 

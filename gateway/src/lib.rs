@@ -4,6 +4,7 @@
 pub mod app;
 pub mod attachments;
 pub mod auth;
+mod automation;
 pub mod breaches;
 pub mod cli;
 pub mod clock;

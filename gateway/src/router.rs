@@ -157,7 +157,7 @@ fn sla() -> OpenApiRouter<AppState> {
 
 fn admin() -> OpenApiRouter<AppState> {
     use admin::catalogs::{away_statuses, groups, topics};
-    use admin::{accounts, attributes, channels, settings, teams, tokens};
+    use admin::{accounts, attributes, channels, rules, settings, teams, tokens};
     OpenApiRouter::new()
         .routes(routes!(settings::show, settings::replace))
         .routes(routes!(accounts::list, accounts::open))
@@ -180,6 +180,9 @@ fn admin() -> OpenApiRouter<AppState> {
         .routes(routes!(away_statuses::rename, away_statuses::retire))
         .routes(routes!(attributes::list))
         .routes(routes!(attributes::define, attributes::retire))
+        .routes(routes!(rules::list, rules::create, rules::order))
+        .routes(routes!(rules::replace, rules::remove))
+        .routes(routes!(rules::attempt))
 }
 
 /// Pages and files, which are no part of the API.

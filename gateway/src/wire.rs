@@ -84,7 +84,7 @@ pub struct ActorRef {
     pub kind: ActorKind,
     /// Their id; none for Clew itself.
     pub id: Option<Uuid>,
-    /// How they are shown; none for Clew itself, for rules, and for contacts where names are not opened.
+    /// How they are shown; none for Clew itself, for rules that are no more, and for contacts where names are not opened.
     pub name: Option<String>,
 }
 
@@ -110,7 +110,10 @@ impl ActorRef {
         let (kind, id, name) = match actor {
             Actor::Agent(agent) => (ActorKind::Agent, Some(agent.0), Some(AgentRef::of(workspace, agent).name)),
             Actor::Contact(contact) => (ActorKind::Contact, Some(contact.0), contact_name),
-            Actor::Rule(rule) => (ActorKind::Rule, Some(rule.0), None),
+            Actor::Rule(rule) => {
+                let name = workspace.automation.rule(rule).map(|rule| rule.name.clone());
+                (ActorKind::Rule, Some(rule.0), name)
+            }
             Actor::System => (ActorKind::System, None, None),
             Actor::Connector(channel) => {
                 let name = ChannelRef::of(workspace, channel).map(|channel| channel.name);

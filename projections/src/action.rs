@@ -65,6 +65,8 @@ actions! {
     29 LockReleased "lock_released",
     30 LockTakenOver "lock_taken_over",
     31 SlaBreached "sla_breached",
+    32 RuleApplied "rule_applied",
+    33 RuleHeldBack "rule_held_back",
     101 ContactFirstSeen "contact_first_seen",
     102 ContactIdentityChanged "contact_identity_changed",
     103 ContactAttributeSet "contact_attribute_set",
@@ -119,6 +121,9 @@ actions! {
     335 SlaPolicySet "sla_policy_set",
     336 SlaPoliciesOrdered "sla_policies_ordered",
     337 SlaPolicyRemoved "sla_policy_removed",
+    338 RuleSet "rule_set",
+    339 RulesOrdered "rules_ordered",
+    340 RuleRemoved "rule_removed",
     401 CollectionCreated "collection_created",
     402 CollectionRenamed "collection_renamed",
     403 CollectionDeleted "collection_deleted",
@@ -183,6 +188,8 @@ impl Action {
             C::Locked { .. } => Self::Locked,
             C::LockReleased { .. } => Self::LockReleased,
             C::LockTakenOver { .. } => Self::LockTakenOver,
+            C::RuleApplied { .. } => Self::RuleApplied,
+            C::RuleHeldBack { .. } => Self::RuleHeldBack,
         }
     }
 
@@ -252,6 +259,9 @@ impl Action {
             W::ChannelRightCleared { .. } => Self::ChannelRightCleared,
             W::TokenIssued { .. } => Self::TokenIssued,
             W::TokenRevoked { .. } => Self::TokenRevoked,
+            W::RuleSet { .. } => Self::RuleSet,
+            W::RulesOrdered { .. } => Self::RulesOrdered,
+            W::RuleRemoved { .. } => Self::RuleRemoved,
         }
     }
 

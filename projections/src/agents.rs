@@ -155,7 +155,9 @@ fn of_conversation(rows: &mut Rows, id: ConversationId, event: &E) -> Result<(),
         | E::SlaBreached(_)
         | E::Locked { .. }
         | E::LockReleased { .. }
-        | E::LockTakenOver { .. } => Ok(()),
+        | E::LockTakenOver { .. }
+        | E::RuleApplied { .. }
+        | E::RuleHeldBack { .. } => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ fn row_key(conversation: ConversationId) -> Key {
 
 impl Projection for Queues {
     const NAME: &'static str = "queues";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         let Event::Conversation(event) = &fact.event else { return Ok(()) };

@@ -6,6 +6,7 @@ mod catalog;
 mod channels;
 mod command;
 mod rejection;
+mod rules;
 mod sla;
 mod teams;
 mod tokens;
@@ -99,6 +100,10 @@ impl Decider for Workspace {
                 tokens::issue(state, meta.at, &wanted)
             }
             Command::RevokeToken { token } => tokens::revoke(state, *token),
+
+            Command::SetRule { rule, definition } => rules::set(state, *rule, definition),
+            Command::OrderRules { order } => rules::order(state, order),
+            Command::RemoveRule { rule } => rules::remove(state, *rule),
         }
     }
 

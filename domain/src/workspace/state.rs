@@ -2,6 +2,7 @@
 //! How events change it stands in `evolve.rs`.
 
 use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
+use crate::automation::Automation;
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
 use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
@@ -29,6 +30,8 @@ pub struct WorkspaceState {
     pub away_statuses: Catalog<AwayStatusId>,
     /// Every attribute that ever was defined.
     pub attributes: BTreeMap<AttributeKey, Attribute>,
+    /// The rules in force.
+    pub automation: Automation,
     /// The service level policies and calendars in force.
     pub sla: Rules,
     /// Every account that ever was opened.

@@ -29,8 +29,12 @@ async fn accept(fact: &Fact, ingest: &Ingest, workspace: &WorkspaceState) -> Res
     if sent.origin == ReplyOrigin::Channel {
         return Ok(());
     }
-    let source =
-        Source { channel: sent.channel, profile: channel.profile.clone(), settings_version: fact.settings_version };
+    let source = Source {
+        channel: sent.channel,
+        profile: channel.profile.clone(),
+        settings_version: fact.settings_version,
+        rules: None,
+    };
     let report = Report::Accepted { receipt: None, at: fact.occurred_at.plus_secs(1) };
     ingest.report_delivery(&source, ConversationId(fact.stream.id), sent.reply, report).await?;
     Ok(())

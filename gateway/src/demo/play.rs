@@ -19,7 +19,7 @@ use clew_eventstore::transact::load;
 pub(super) async fn play(stage: &Stage, cast: &Cast) -> Result<(), DemoError> {
     for scene in &script::story().conversation {
         let (channel, profile) = cast.channels[&scene.channel].clone();
-        let source = Source { channel, profile, settings_version: cast.settings_version };
+        let source = Source { channel, profile, settings_version: cast.settings_version, rules: None };
         Scene { stage, cast, script: scene, source, last: None }.play().await?;
     }
     Ok(())

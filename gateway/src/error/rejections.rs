@@ -138,6 +138,7 @@ impl From<workspace::Rejection> for Problem {
             R::Calendar(_) => plain(&kinds::INVALID_VALUE).with("field", "calendar"),
             R::Policy(_) => plain(&kinds::INVALID_VALUE).with("field", "policy"),
             R::CalendarInUse(thing) => about(plain(&kinds::IN_USE), thing),
+            R::Rule(_) => plain(&kinds::INVALID_VALUE).with("field", "definition"),
             R::NotAnOrder => plain(&kinds::INVALID_VALUE).with("field", "order"),
             R::FilledByProgramsOnly(key) => plain(&kinds::FILLED_BY_PROGRAMS).with("key", key),
             R::NotA { key, kind } => plain(&kinds::INVALID_ATTRIBUTE_VALUE).with("key", key).with("kind", kind),
@@ -158,6 +159,7 @@ fn about(problem: Problem, thing: &Thing) -> Problem {
         Thing::Token(id) => problem.with("token", id),
         Thing::Calendar(id) => problem.with("calendar", id),
         Thing::SlaPolicy(id) => problem.with("sla_policy", id),
+        Thing::Rule(id) => problem.with("rule", id),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod attributes;
 pub mod catalogs;
 pub mod channels;
+pub mod rules;
 pub mod settings;
 pub mod sla;
 pub mod teams;

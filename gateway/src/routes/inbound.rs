@@ -193,7 +193,8 @@ pub async fn take_in(
 ) -> Result<(StatusCode, AtPosition<Json<TakenIn>>), Problem> {
     let settings = app.directory.settings();
     let connected = settings.workspace.connected_channel(channel).ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
-    let source = Source { channel, profile: connected.profile.clone(), settings_version: settings.version };
+    let rules = Some(Arc::clone(&settings.workspace));
+    let source = Source { channel, profile: connected.profile.clone(), settings_version: settings.version, rules };
     let secret = match connected.secret {
         None => return Err(Problem::new(&kinds::SIGNATURE_INVALID).detail("the channel has no secret yet; set one")),
         Some(content) => Reader::new(&app, Arc::clone(&settings.workspace)).open::<Secret>(content).await?,

@@ -61,6 +61,8 @@ pub enum Object {
     SlaPolicy(SlaPolicyId),
     /// A token.
     Token(TokenId),
+    /// A rule.
+    Rule(RuleId),
     /// A collection of saved replies.
     Collection(CollectionId),
     /// A saved reply of the stream's collection.
@@ -306,6 +308,9 @@ fn of_conversation(rows: &mut Rows, id: ConversationId, event: &C) -> Result<Det
         }
         C::LockTakenOver { from, to } => {
             (this, vec![change("lock", Some(Value::Agent(*from)), Some(Value::Agent(*to)))])
+        }
+        C::RuleApplied { trigger } | C::RuleHeldBack { trigger } => {
+            (this, vec![now("trigger", Value::Event(*trigger))])
         }
     };
     rows.put(&key, standing);

@@ -1,8 +1,11 @@
 //! What may be asked of the workspace.
 
+use crate::automation::Rule;
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
-use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::ids::{
+    AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, RuleId, SlaPolicyId, TeamId, TokenId, TopicId,
+};
 use crate::sla::{Calendar, Policy};
 use crate::time::Timestamp;
 use crate::workspace::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
@@ -273,5 +276,22 @@ pub enum Command {
     RevokeToken {
         /// The token.
         token: TokenId,
+    },
+    /// Make a rule, or change it.
+    SetRule {
+        /// The rule.
+        rule: RuleId,
+        /// What it does, and when.
+        definition: Rule,
+    },
+    /// Ask rules in this order.
+    OrderRules {
+        /// All of them.
+        order: Vec<RuleId>,
+    },
+    /// Do away with a rule.
+    RemoveRule {
+        /// The rule.
+        rule: RuleId,
     },
 }

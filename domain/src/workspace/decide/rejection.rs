@@ -1,7 +1,10 @@
 //! Why what was asked of the workspace may not happen, in words that say what to do.
 
+use crate::automation::RuleFault;
 use crate::contact::AttributeKey;
-use crate::ids::{AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, SlaPolicyId, TeamId, TokenId, TopicId};
+use crate::ids::{
+    AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, RuleId, SlaPolicyId, TeamId, TokenId, TopicId,
+};
 use crate::name::NotAName;
 use crate::sla::{CalendarFault, PolicyFault};
 use crate::workspace::attribute::VALUE_CHARACTERS_MAX;
@@ -31,6 +34,8 @@ pub enum Thing {
     Calendar(CalendarId),
     /// A service level policy.
     SlaPolicy(SlaPolicyId),
+    /// A rule.
+    Rule(RuleId),
 }
 
 impl fmt::Display for Thing {
@@ -46,6 +51,7 @@ impl fmt::Display for Thing {
             Self::Token(id) => write!(f, "token {id}"),
             Self::Calendar(id) => write!(f, "calendar {id}"),
             Self::SlaPolicy(id) => write!(f, "SLA policy {id}"),
+            Self::Rule(id) => write!(f, "rule {id}"),
         }
     }
 }
@@ -125,8 +131,11 @@ pub enum Rejection {
     /// Something counts by the calendar.
     #[error("{0} counts by this calendar; give it another one first")]
     CalendarInUse(Thing),
-    /// An order that leaves policies open.
-    #[error("an order names every SLA policy exactly once; name all of them")]
+    /// The rule can't be used as it is.
+    #[error(transparent)]
+    Rule(#[from] RuleFault),
+    /// An order that leaves some open.
+    #[error("an order names every SLA policy, or every rule, exactly once; name all of them")]
     NotAnOrder,
     /// People don't fill this attribute.
     #[error("attribute {} is filled by programs and rules only; fill another one", .0.as_str())]
