@@ -5,7 +5,9 @@ mod event;
 mod state;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use decide::{Agent, Command, Rejection, SESSIONS_MAX};
 pub use event::*;
 pub use state::AgentState;
+pub use times::{Presence, times};

@@ -6,17 +6,18 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::demo::{self, DemoAccount, DemoError, Stage};
 use crate::directory::Directory;
 use crate::error::Problem;
 use crate::http::listener;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::proofs::{self, Proofs};
-use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
-use crate::{breaches, distributor, router, sweep};
+use crate::{breaches, connections, distributor, presence, router, sweep};
 use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
@@ -171,7 +172,8 @@ impl App {
             failures_by_login: Failures::at_most(config.sign_in_attempts_max),
             failures_by_address: Failures::at_most(config.sign_in_attempts_max),
             in_flight: Arc::new(Semaphore::new(config.requests_in_flight_max as usize)),
-            feed_turns: Turns::default(),
+            connections: Connections::default(),
+            presence: Presence::default(),
             metrics: Metrics::default(),
             config,
             clock,
@@ -189,6 +191,8 @@ impl App {
         tokio::spawn(proofs.run(every, state.stopping.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
+        tokio::spawn(connections::run(state.clone()));
+        tokio::spawn(presence::run(state.clone()));
         tokio::spawn(distributor::run(state.clone()));
         Ok(Self { state, stop, lock: None })
     }

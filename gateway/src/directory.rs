@@ -186,7 +186,9 @@ impl AgentRecord {
             AgentEvent::PreferencesChanged { .. }
             | AgentEvent::NotificationsRead { .. }
             | AgentEvent::ConversationClaimed { .. }
-            | AgentEvent::ConversationFreed { .. } => {}
+            | AgentEvent::ConversationFreed { .. }
+            | AgentEvent::ConnectionLost
+            | AgentEvent::ConnectionRestored => {}
         }
     }
 }

@@ -165,7 +165,9 @@ impl Distributor {
 fn subjects(work: &Work) -> (Option<clew_domain::ids::AgentId>, ConversationId) {
     match work {
         Work::Give(offer, _) => (Some(offer.agent), offer.conversation),
-        Work::Count(agent, conversation) | Work::Release(agent, conversation, _) => (Some(*agent), *conversation),
+        Work::Count(agent, conversation)
+        | Work::Release(agent, conversation, _)
+        | Work::Unlock(agent, conversation, ..) => (Some(*agent), *conversation),
         Work::Return(conversation, ..) => (None, *conversation),
         Work::Rule(ruling) => (None, ruling.conversation),
     }

@@ -5,8 +5,9 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health,
-    inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies, sessions, sla, teams,
+    admin, agent_times, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed,
+    health, inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies, sessions, sla,
+    teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -56,6 +57,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(agents::list))
         .routes(routes!(agents::show))
         .routes(routes!(agents::set_availability))
+        .routes(routes!(agent_times::report))
         .routes(routes!(teams::list))
         .routes(routes!(channels::list))
         .routes(routes!(catalogs::topics))
@@ -112,7 +114,7 @@ fn proofs() -> OpenApiRouter<AppState> {
 }
 
 fn conversations() -> OpenApiRouter<AppState> {
-    use conversations::{attachments, bulk, locks, messages, notes, transcript, view, work};
+    use conversations::{attachments, bulk, locks, messages, notes, presence, transcript, view, work};
     OpenApiRouter::new()
         .routes(routes!(view::read))
         .routes(routes!(transcript::read))
@@ -135,6 +137,7 @@ fn conversations() -> OpenApiRouter<AppState> {
         .routes(routes!(notes::edit, notes::delete))
         .routes(routes!(notes::mask))
         .routes(routes!(locks::lock, locks::release))
+        .routes(routes!(presence::enter, presence::leave))
         .routes(routes!(bulk::resolve))
         .routes(routes!(bulk::assign))
 }

@@ -1,6 +1,7 @@
 //! The handlers, a file for each resource. Which address each has stands in its `#[utoipa::path]`.
 
 pub mod admin;
+pub mod agent_times;
 pub mod agents;
 pub mod audit;
 pub mod audit_proofs;

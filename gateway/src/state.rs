@@ -5,12 +5,13 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::directory::Directory;
 use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::proofs::Proofs;
-use crate::routes::feed::Turns;
 use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::conversation::Queue;
@@ -84,7 +85,9 @@ pub struct Parts {
     /// Requests that may still be taken on.
     pub in_flight: Arc<Semaphore>,
     /// Live feeds by caller.
-    pub feed_turns: Turns,
+    pub connections: Connections,
+    /// Who looks at which conversation.
+    pub presence: Presence,
     /// What is measured.
     pub metrics: Metrics,
     /// Turns true when the server is told to stop.

@@ -2,6 +2,7 @@
 
 use clew_domain::conversation::Visibility;
 use clew_domain::fact::Actor;
+use clew_domain::fold;
 use clew_domain::ids::{AgentId, ChannelId};
 use clew_domain::workspace::{ChannelKind, WorkspaceState};
 use serde::{Deserialize, Serialize};
@@ -153,14 +154,14 @@ pub struct Naming {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ByName {
-    /// Part of the name, whatever its case.
+    /// Part of the name, whatever its case and accents.
     pub name: Option<String>,
 }
 
 impl ByName {
     /// Whether something of this name is asked for.
     pub fn takes(&self, name: &str) -> bool {
-        let wanted = self.name.as_deref().unwrap_or_default().trim().to_lowercase();
-        name.to_lowercase().contains(&wanted)
+        let wanted = fold::plain(self.name.as_deref().unwrap_or_default().trim());
+        fold::plain(name).contains(&wanted)
     }
 }

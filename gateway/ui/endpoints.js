@@ -84,6 +84,10 @@ export const conversation = {
   block: (id, blocked) => command(blocked ? 'PUT' : 'DELETE', `${at(id)}/block`),
   /** @param {string} id @param {boolean} takeOver */
   lock: (id, takeOver) => command('PUT', `${at(id)}/lock`, { take_over: takeOver }),
+  /** @param {string} id @param {boolean} typing @returns {Promise<{conversation: string, agents: {id: string, name: string, typing: boolean}[]}>} */
+  enter: (id, typing) => command('PUT', `${at(id)}/presence`, { typing }),
+  /** @param {string} id */
+  leave: (id) => command('DELETE', `${at(id)}/presence`),
   /** @param {string} id */
   unlock: (id) => command('DELETE', `${at(id)}/lock`),
   /** @param {string} id @param {string} language @returns {Promise<{text: string}>} */
@@ -145,6 +149,16 @@ export const savedReplies = {
 export const audit = {
   /** @param {Record<string, any>} query @returns {Promise<{entries: import('./types.js').AuditEntry[], next: string|null}>} */
   search: (query) => read('/v1/audit', { query }),
+};
+
+export const reports = {
+  /** @returns {Promise<{agent: {id: string, name: string}, states: import('./types.js').StateTime[]}[]>} */
+  agentTimes: async () => (await read('/v1/reports/agent-times')).items,
+};
+
+export const rules = {
+  /** @param {Record<string, any>} sample @returns {Promise<{items: any[]}>} */
+  tryOut: (sample) => command('POST', '/v1/admin/rules:try', sample),
 };
 
 export const sla = {

@@ -84,6 +84,8 @@ actions! {
     205 NotificationsRead "notifications_read",
     206 ConversationClaimed "conversation_claimed",
     207 ConversationFreed "conversation_freed",
+    208 ConnectionLost "connection_lost",
+    209 ConnectionRestored "connection_restored",
     301 WorkspaceCreated "workspace_created",
     302 SettingsChanged "settings_changed",
     303 ChannelConnected "channel_connected",
@@ -217,6 +219,8 @@ impl Action {
             A::NotificationsRead { .. } => Self::NotificationsRead,
             A::ConversationClaimed { .. } => Self::ConversationClaimed,
             A::ConversationFreed { .. } => Self::ConversationFreed,
+            A::ConnectionLost => Self::ConnectionLost,
+            A::ConnectionRestored => Self::ConnectionRestored,
         }
     }
 

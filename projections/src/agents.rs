@@ -118,7 +118,9 @@ fn of_agent(rows: &mut Rows, id: AgentId, event: &AgentEvent, fact: &Fact) -> Re
         AgentEvent::PreferencesChanged { preferences } => agent.preferences = preferences.clone(),
         AgentEvent::NotificationsRead { .. }
         | AgentEvent::ConversationClaimed { .. }
-        | AgentEvent::ConversationFreed { .. } => {}
+        | AgentEvent::ConversationFreed { .. }
+        | AgentEvent::ConnectionLost
+        | AgentEvent::ConnectionRestored => {}
     }
     rows.put(&key, agent);
     Ok(())

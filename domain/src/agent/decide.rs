@@ -71,6 +71,8 @@ pub enum Command {
     },
     /// Take nothing any more, because nobody is at the screen.
     LoseConnection,
+    /// Be at the screen again.
+    RestoreConnection,
 }
 
 /// Why what was asked of an agent may not happen.
@@ -122,13 +124,13 @@ impl Decider for Agent {
             Command::Free { conversation, cause } if state.holds.contains(conversation) => {
                 vec![AgentEvent::ConversationFreed { conversation: *conversation, cause: *cause }]
             }
-            Command::LoseConnection if state.availability == Availability::Available => {
-                availability_changes(state, Availability::Away, AvailabilityCause::ConnectionLost).into_iter().collect()
-            }
+            Command::LoseConnection if !state.lost && !state.sessions.is_empty() => lose_connection(state),
+            Command::RestoreConnection if state.lost => vec![AgentEvent::ConnectionRestored],
             Command::SignOut { .. }
             | Command::ChangePreferences { .. }
             | Command::Free { .. }
-            | Command::LoseConnection => Vec::new(),
+            | Command::LoseConnection
+            | Command::RestoreConnection => Vec::new(),
         })
     }
 
@@ -159,6 +161,13 @@ fn sign_out(state: &AgentState, sessions: impl IntoIterator<Item = SessionId>, c
         events.extend(availability_changes(state, Availability::Away, AvailabilityCause::SignOut));
     }
     events
+}
+
+fn lose_connection(state: &AgentState) -> Vec<AgentEvent> {
+    let takes = state.availability == Availability::Available;
+    let away =
+        AgentEvent::AvailabilityChanged { availability: Availability::Away, cause: AvailabilityCause::ConnectionLost };
+    std::iter::once(AgentEvent::ConnectionLost).chain(takes.then_some(away)).collect()
 }
 
 fn availability_changes(

@@ -50,6 +50,10 @@ pub enum AgentEvent {
         /// How it came about.
         cause: FreeCause,
     },
+    /// No screen of the agent was connected for longer than the workspace allows.
+    ConnectionLost,
+    /// A screen of the agent is connected again.
+    ConnectionRestored,
 }
 
 /// How an agent came to have a conversation in New.

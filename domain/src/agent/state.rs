@@ -17,6 +17,8 @@ pub struct AgentState {
     pub read_up_to: Vec<u64>,
     /// The conversations in New that count against what they are given at most.
     pub holds: BTreeSet<ConversationId>,
+    /// Whether their connection was lost, and they have not been heard of since.
+    pub lost: bool,
 }
 
 impl AgentState {
@@ -24,6 +26,7 @@ impl AgentState {
         match event {
             AgentEvent::SignedIn { session } => {
                 self.sessions.insert(*session);
+                self.lost = false;
             }
             AgentEvent::SignedOut { session, cause: _ } => {
                 self.sessions.remove(session);
@@ -37,6 +40,8 @@ impl AgentState {
             AgentEvent::ConversationFreed { conversation, cause: _ } => {
                 self.holds.remove(conversation);
             }
+            AgentEvent::ConnectionLost => self.lost = true,
+            AgentEvent::ConnectionRestored => self.lost = false,
         }
     }
 }

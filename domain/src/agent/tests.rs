@@ -156,9 +156,16 @@ fn what_an_agent_owns_counts_until_it_is_freed() {
 fn a_lost_connection_makes_the_available_away() {
     let available = now(Availability::Available, AvailabilityCause::ByHand);
     let lost = now(Availability::Away, AvailabilityCause::ConnectionLost);
-    given::<Agent>([signed_in(1), available]).when(Command::LoseConnection).then([lost]);
+    let gone = AgentEvent::ConnectionLost;
+    given::<Agent>([signed_in(1), available]).when(Command::LoseConnection).then([gone.clone(), lost]);
     let lunch = now(Availability::AwayFor(LUNCH), AvailabilityCause::ByHand);
-    given::<Agent>([signed_in(1), lunch]).when(Command::LoseConnection).then_nothing();
+    given::<Agent>([signed_in(1), lunch.clone()]).when(Command::LoseConnection).then([gone.clone()]);
+    given::<Agent>([signed_in(1), lunch, gone.clone()]).when(Command::LoseConnection).then_nothing();
+    given::<Agent>([]).when(Command::LoseConnection).then_nothing();
+    let back = AgentEvent::ConnectionRestored;
+    given::<Agent>([signed_in(1), gone.clone()]).when(Command::RestoreConnection).then([back.clone()]);
+    given::<Agent>([signed_in(1), gone.clone(), back]).when(Command::LoseConnection).then([gone]);
+    given::<Agent>([signed_in(1)]).when(Command::RestoreConnection).then_nothing();
 }
 
 fn any_availability() -> impl Strategy<Value = Availability> {
@@ -178,6 +185,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1..6u128).prop_map(|n| Command::Count { conversation: conversation(n) }),
         (1..6u128).prop_map(|n| Command::Free { conversation: conversation(n), cause: FreeCause::Reassigned }),
         Just(Command::LoseConnection),
+        Just(Command::RestoreConnection),
     ]
 }
 

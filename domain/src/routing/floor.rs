@@ -5,7 +5,7 @@ use super::quiet::Silence;
 use super::{Board, Class, Offer, Tracked};
 use crate::agent::{Agent, AgentEvent, AgentState, AvailabilityCause};
 use crate::automation::Rule;
-use crate::conversation::{ConversationEvent as E, Queue};
+use crate::conversation::{ConversationEvent as E, Queue, ReleaseCause};
 use crate::decider::Decider;
 use crate::fact::{Event, Fact};
 use crate::ids::{AgentId, ConversationId, EventId, RuleId};
@@ -23,6 +23,8 @@ pub enum Work {
     Count(AgentId, ConversationId),
     /// Take the conversation from an agent who left, because of its last fact.
     Release(AgentId, ConversationId, EventId),
+    /// Have an agent who is no longer there have it open no longer, because of its last fact.
+    Unlock(AgentId, ConversationId, ReleaseCause, EventId),
     /// Bring a pending one back at this instant, which that fact set.
     Return(ConversationId, Timestamp, EventId),
     /// Do what a rule asks of a conversation in which nothing happened.
@@ -59,6 +61,9 @@ pub struct Floor {
     /// Where what an agent owns and what their stream counts may differ.
     uncounted: BTreeSet<(AgentId, ConversationId)>,
     left: BTreeMap<ConversationId, AgentId>,
+    /// What each agent has open.
+    opened: HashMap<AgentId, BTreeSet<ConversationId>>,
+    unlocking: BTreeMap<ConversationId, (AgentId, ReleaseCause)>,
     returning: BTreeSet<(Timestamp, ConversationId)>,
     /// Conversations that are worked on; they are in no line.
     in_hand: HashSet<ConversationId>,
@@ -96,10 +101,17 @@ impl Floor {
         }
         *known = version;
         Agent::evolve(state, event);
+        let closed = if matches!(event, AgentEvent::SignedOut { .. }) && state.sessions.is_empty() {
+            Some(ReleaseCause::SignedOut)
+        } else {
+            matches!(event, AgentEvent::ConnectionLost).then_some(ReleaseCause::ConnectionLost)
+        };
         let left = match event {
             AgentEvent::SignedOut { .. } => state.sessions.is_empty(),
-            AgentEvent::AvailabilityChanged { cause: AvailabilityCause::ConnectionLost, .. } => true,
-            AgentEvent::SignedIn { .. }
+            AgentEvent::ConnectionLost
+            | AgentEvent::AvailabilityChanged { cause: AvailabilityCause::ConnectionLost, .. } => true,
+            AgentEvent::ConnectionRestored
+            | AgentEvent::SignedIn { .. }
             | AgentEvent::AvailabilityChanged {
                 cause: AvailabilityCause::ByHand | AvailabilityCause::SignIn | AvailabilityCause::StatusRetired,
                 ..
@@ -117,6 +129,10 @@ impl Floor {
             | AgentEvent::NotificationsRead { .. } => false,
         };
         self.board.set_agent(agent, state);
+        if let Some(cause) = closed {
+            let opened = self.opened.get(&agent).into_iter().flatten();
+            self.unlocking.extend(opened.map(|conversation| (*conversation, (agent, cause))));
+        }
         if left {
             self.gone.insert(agent);
             let owned = self.owned.get(&agent).into_iter().flatten();
@@ -129,8 +145,16 @@ impl Floor {
             if fact.version <= tracked.version {
                 return None;
             }
-            let (owner, returns) = (owner_in_new(tracked), tracked.returns);
+            let (owner, returns, lock) = (owner_in_new(tracked), tracked.returns, tracked.lock);
             tracked.take(event, fact);
+            if tracked.lock != lock {
+                if let Some(before) = lock {
+                    self.opened.entry(before).or_default().remove(&id);
+                }
+                if let Some(now) = tracked.lock {
+                    self.opened.entry(now).or_default().insert(id);
+                }
+            }
             if let Some((at, _)) = returns {
                 self.returning.remove(&(at, id));
             }
@@ -191,6 +215,7 @@ impl Floor {
     pub fn next_work(&mut self, now: Timestamp) -> Option<Work> {
         if let Some(work) = self
             .next_release()
+            .or_else(|| self.next_unlock())
             .or_else(|| self.next_count())
             .or_else(|| self.next_return(now))
             .or_else(|| self.next_ruling(now))
@@ -213,6 +238,15 @@ impl Floor {
                 self.gone.contains(&agent) && self.workspace.settings.when_agent_leaves == WhenAgentLeaves::HandOver;
             if let Some(tracked) = self.conversations.get(&id).filter(|it| still && owner_in_new(it) == Some(agent)) {
                 return Some(Work::Release(agent, id, tracked.last));
+            }
+        }
+        None
+    }
+
+    fn next_unlock(&mut self) -> Option<Work> {
+        while let Some((id, (agent, cause))) = self.unlocking.pop_first() {
+            if let Some(tracked) = self.conversations.get(&id).filter(|it| it.lock == Some(agent)) {
+                return Some(Work::Unlock(agent, id, cause, tracked.last));
             }
         }
         None
@@ -265,7 +299,7 @@ impl Floor {
                 self.board.settle(offer.agent);
                 self.line_up(offer.conversation);
             }
-            Work::Count(..) | Work::Release(..) | Work::Return(..) => {}
+            Work::Count(..) | Work::Release(..) | Work::Unlock(..) | Work::Return(..) => {}
             // If more happened before it could be done, it may be due another time.
             Work::Rule(ruling) => {
                 let id = ruling.conversation;
@@ -283,6 +317,9 @@ impl Floor {
             }
             Work::Release(agent, conversation, _) => {
                 self.left.insert(*conversation, *agent);
+            }
+            Work::Unlock(agent, conversation, cause, _) => {
+                self.unlocking.insert(*conversation, (*agent, *cause));
             }
             Work::Return(conversation, at, _) => {
                 self.returning.insert((*at, *conversation));

@@ -47,6 +47,10 @@ pub(super) async fn carry_out(
             let command = conversation::Command::Release { agent };
             one(store, conversation, &meta(cause, "agent left", agent.0, now), &command).await
         }
+        &Work::Unlock(agent, conversation, why, cause) => {
+            let command = conversation::Command::ReleaseLock { agent, cause: why };
+            one(store, conversation, &meta(cause, "unlock", agent.0, now), &command).await
+        }
         &Work::Return(conversation, at, cause) => {
             let command = conversation::Command::ReturnToNew { cause: ReturnCause::TimeCame };
             one(store, conversation, &meta(cause, "time came", conversation.0, at), &command).await

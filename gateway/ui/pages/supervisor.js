@@ -1,9 +1,9 @@
 // For supervisors: the queues with many acts at once, the breaches by due time, and how the agents are doing, live.
 
-import { bulk, queues, reference } from '../endpoints.js';
+import { bulk, queues, reference, reports } from '../endpoints.js';
 import { fill, h, randomId } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, exact, t, tSlug } from '../i18n.js';
+import { ago, duration, exact, t, tSlug } from '../i18n.js';
 import { refreshCounts } from '../feed.js';
 import { problemText } from '../problems.js';
 import { list, openList, reloadList } from '../queue.js';
@@ -22,10 +22,15 @@ const QUEUES = /** @type {const} */ (['new', 'pending', 'resolved']);
 /** A bulk command is sent in parts, so that progress can be shown. */
 const PART = 50;
 
+/** The time at work, state by state. @param {import('../types.js').StateTime[]} states */
+const timesText = (states) => states.filter((s) => s.availability).map((s) => `${availabilityName(/** @type {import('../types.js').Availability} */ (s.availability))} ${duration(s.seconds * 1000)}`).join(' · ') || '—';
+
 /** @param {AbortSignal} signal */
 export function supervisorPage(signal) {
   /** @type {Set<string>} */
   const selection = new Set();
+  /** @type {Map<string, import('../types.js').StateTime[]>} */
+  const times = new Map();
   const figures = h('div', { class: 'figures' });
   const tabs = h('nav', { class: 'queues', 'aria-label': t('queue.label') });
   const bar = h('div', { class: 'bulk-bar' });
@@ -138,7 +143,7 @@ export function supervisorPage(signal) {
   function drawAgents() {
     drawTabs();
     const focused = document.activeElement instanceof HTMLElement && agents.contains(document.activeElement) ? document.activeElement.dataset.agent : '';
-    const head = /** @type {const} */ (['supervisor.agent', 'supervisor.state', 'supervisor.since', 'supervisor.load', 'supervisor.teams']);
+    const head = /** @type {const} */ (['supervisor.agent', 'supervisor.state', 'supervisor.since', 'supervisor.times', 'supervisor.load', 'supervisor.teams']);
     const ordered = [...state.reference.agents].sort((a, b) => Number(b.availability?.kind === 'available') - Number(a.availability?.kind === 'available') || a.name.localeCompare(b.name));
     fill(
       agents,
@@ -161,6 +166,7 @@ export function supervisorPage(signal) {
                 a.signed_in === false && h('small', { class: 'muted block' }, t('supervisor.signed-out')),
               ),
               h('td', { title: a.since ? exact(a.since) : null }, a.since ? ago(a.since) : '—'),
+              h('td', { class: 'muted' }, timesText(times.get(a.id) ?? [])),
               h('td', { class: 'number' }, h('span', { class: 'load' }, String(a.open_conversations ?? '–'), h('meter', { min: '0', max: '10', value: String(a.open_conversations ?? 0), 'aria-hidden': 'true' }))),
               h('td', { class: 'muted' }, (a.teams ?? []).map((x) => x.name).join(', ')),
             ),
@@ -189,6 +195,14 @@ export function supervisorPage(signal) {
     ]);
   }
 
+  /** How the last day was spent. */
+  async function readTimes() {
+    const items = await reports.agentTimes().catch(() => []);
+    if (signal.aborted) return;
+    for (const item of items) times.set(item.agent.id, item.states);
+    drawAgents();
+  }
+
   /** Loads change with every assignment: they are read again, not guessed. */
   const every = setInterval(async () => {
     const items = await reference.list('agents').catch(() => null);
@@ -199,6 +213,7 @@ export function supervisorPage(signal) {
   signal.addEventListener('abort', () => clearInterval(every));
 
   drawAgents();
+  if (may('see_everyone')) readTimes();
   on('counts', drawTabs, signal);
   on('list', drawBar, signal);
   on('agents', drawAgents, signal);

@@ -356,7 +356,9 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
                 change("availability", before.map(availability_value), Some(availability_value(*availability)));
             plain(this, vec![changed, now("cause", word(cause))])
         }
-        A::PreferencesChanged { .. } | A::NotificationsRead { .. } => plain(this, Vec::new()),
+        A::PreferencesChanged { .. } | A::NotificationsRead { .. } | A::ConnectionLost | A::ConnectionRestored => {
+            plain(this, Vec::new())
+        }
         A::ConversationClaimed { conversation, cause } => {
             plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
         }
