@@ -4,6 +4,7 @@
 use crate::auth::cookies::CookieKey;
 use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
+use crate::bulk::{self, Bulks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::Connections;
@@ -173,6 +174,7 @@ impl App {
             failures_by_address: Failures::at_most(config.sign_in_attempts_max),
             in_flight: Arc::new(Semaphore::new(config.requests_in_flight_max as usize)),
             connections: Connections::default(),
+            bulks: Bulks::default(),
             presence: Presence::default(),
             metrics: Metrics::default(),
             config,
@@ -193,6 +195,7 @@ impl App {
         tokio::spawn(sweep::run(state.clone()));
         tokio::spawn(connections::run(state.clone()));
         tokio::spawn(presence::run(state.clone()));
+        bulk::resume(&state);
         tokio::spawn(distributor::run(state.clone()));
         Ok(Self { state, stop, lock: None })
     }

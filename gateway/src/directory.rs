@@ -188,7 +188,9 @@ impl AgentRecord {
             | AgentEvent::ConversationClaimed { .. }
             | AgentEvent::ConversationFreed { .. }
             | AgentEvent::ConnectionLost
-            | AgentEvent::ConnectionRestored => {}
+            | AgentEvent::ConnectionRestored
+            | AgentEvent::BulkBegun { .. }
+            | AgentEvent::BulkEnded { .. } => {}
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod attachments;
 pub mod auth;
 mod automation;
 pub mod breaches;
+pub mod bulk;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -5,9 +5,9 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agent_times, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed,
-    health, inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies, sessions, sla,
-    teams,
+    admin, agent_times, agents, audit, audit_proofs, bulks, catalogs, channels, contacts, conversations, docs,
+    fallback, feed, health, inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies,
+    sessions, sla, teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -138,6 +138,8 @@ fn conversations() -> OpenApiRouter<AppState> {
         .routes(routes!(notes::mask))
         .routes(routes!(locks::lock, locks::release))
         .routes(routes!(presence::enter, presence::leave))
+        .routes(routes!(bulks::begin))
+        .routes(routes!(bulks::show, bulks::cancel))
         .routes(routes!(bulk::resolve))
         .routes(routes!(bulk::assign))
 }

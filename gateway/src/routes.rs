@@ -5,6 +5,7 @@ pub mod agent_times;
 pub mod agents;
 pub mod audit;
 pub mod audit_proofs;
+pub mod bulks;
 pub mod catalogs;
 pub mod channels;
 pub mod contacts;

@@ -3,6 +3,7 @@
 use crate::auth::cookies::CookieKey;
 use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
+use crate::bulk::Bulks;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::Connections;
@@ -86,6 +87,8 @@ pub struct Parts {
     pub in_flight: Arc<Semaphore>,
     /// Live feeds by caller.
     pub connections: Connections,
+    /// Bulk acts that go on.
+    pub bulks: Bulks,
     /// Who looks at which conversation.
     pub presence: Presence,
     /// What is measured.

@@ -98,10 +98,12 @@ export const conversation = {
 };
 
 export const bulk = {
-  /** @param {string[]} conversations @param {string} reason @param {string} key */
-  resolve: (conversations, reason, key) => command('POST', '/v1/conversations:bulk-resolve', { conversations, reason }, key),
-  /** @param {string[]} conversations @param {{agent?: string, team?: string}} to @param {string} key */
-  assign: (conversations, to, key) => command('POST', '/v1/conversations:bulk-assign', { conversations, ...to }, key),
+  /** @param {Record<string, any>} wanted what to do, and to which conversations or which filter @param {string} key @returns {Promise<{bulk: string, total: number}>} */
+  begin: (wanted, key) => command('POST', '/v1/bulks', wanted, key),
+  /** @param {string} id @returns {Promise<import('./types.js').BulkProgress>} */
+  progress: (id) => read(`/v1/bulks/${id}`),
+  /** @param {string} id @returns {Promise<import('./types.js').BulkProgress>} */
+  cancel: (id) => command('DELETE', `/v1/bulks/${id}`),
 };
 
 export const contact = {

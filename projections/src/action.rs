@@ -86,6 +86,8 @@ actions! {
     207 ConversationFreed "conversation_freed",
     208 ConnectionLost "connection_lost",
     209 ConnectionRestored "connection_restored",
+    210 BulkBegun "bulk_begun",
+    211 BulkEnded "bulk_ended",
     301 WorkspaceCreated "workspace_created",
     302 SettingsChanged "settings_changed",
     303 ChannelConnected "channel_connected",
@@ -221,6 +223,8 @@ impl Action {
             A::ConversationFreed { .. } => Self::ConversationFreed,
             A::ConnectionLost => Self::ConnectionLost,
             A::ConnectionRestored => Self::ConnectionRestored,
+            A::BulkBegun { .. } => Self::BulkBegun,
+            A::BulkEnded { .. } => Self::BulkEnded,
         }
     }
 

@@ -120,7 +120,9 @@ fn of_agent(rows: &mut Rows, id: AgentId, event: &AgentEvent, fact: &Fact) -> Re
         | AgentEvent::ConversationClaimed { .. }
         | AgentEvent::ConversationFreed { .. }
         | AgentEvent::ConnectionLost
-        | AgentEvent::ConnectionRestored => {}
+        | AgentEvent::ConnectionRestored
+        | AgentEvent::BulkBegun { .. }
+        | AgentEvent::BulkEnded { .. } => {}
     }
     rows.put(&key, agent);
     Ok(())

@@ -195,3 +195,27 @@ proptest! {
         crate::decider::spec::repeats_change_nothing::<Agent>(&commands)?;
     }
 }
+
+#[test]
+fn a_bulk_act_is_under_way_until_it_is_over_and_names_each_conversation_once() {
+    let bulk = crate::ids::BulkId(Uuid::from_u128(9));
+    let act = BulkAct::Unassign;
+    let begin = |conversations: Vec<ConversationId>| Command::BeginBulk { bulk, act, conversations };
+    let under_way = AgentEvent::BulkBegun { bulk, act, conversations: vec![conversation(2), conversation(1)] };
+    let twice = vec![conversation(2), conversation(1), conversation(2)];
+    given::<Agent>([]).when(begin(twice.clone())).then([under_way.clone()]);
+    given::<Agent>([under_way.clone()]).when(begin(twice)).then_nothing();
+    given::<Agent>([]).when(begin(Vec::new())).then_rejected(Rejection::BulkOutOfBounds);
+    let too_many = (0..=BULK_CONVERSATIONS_MAX as u128).map(conversation).collect();
+    given::<Agent>([]).when(begin(too_many)).then_rejected(Rejection::BulkOutOfBounds);
+    let end = BulkEnd { cancelled: false, done: 2, unchanged: 0, refused: 0 };
+    let ended = AgentEvent::BulkEnded { bulk, end };
+    given::<Agent>([under_way.clone()]).when(Command::EndBulk { bulk, end }).then([ended.clone()]);
+    given::<Agent>([under_way, ended]).when(Command::EndBulk { bulk, end }).then_nothing();
+    let others = (0..BULKS_MAX as u128).map(|n| AgentEvent::BulkBegun {
+        bulk: crate::ids::BulkId(Uuid::from_u128(100 + n)),
+        act,
+        conversations: vec![conversation(1)],
+    });
+    given::<Agent>(others).when(begin(vec![conversation(1)])).then_rejected(Rejection::TooManyBulks);
+}

@@ -126,6 +126,8 @@ impl Floor {
             }
             AgentEvent::AvailabilityChanged { cause: AvailabilityCause::SignOut, .. }
             | AgentEvent::PreferencesChanged { .. }
+            | AgentEvent::BulkBegun { .. }
+            | AgentEvent::BulkEnded { .. }
             | AgentEvent::NotificationsRead { .. } => false,
         };
         self.board.set_agent(agent, state);

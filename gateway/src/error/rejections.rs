@@ -167,7 +167,8 @@ impl From<agent::Rejection> for Problem {
     fn from(rejection: agent::Rejection) -> Self {
         let kind = match rejection {
             agent::Rejection::NotSignedIn => &kinds::NOT_SIGNED_IN,
-            agent::Rejection::TooManySessions => &kinds::TOO_MANY,
+            agent::Rejection::TooManySessions | agent::Rejection::TooManyBulks => &kinds::TOO_MANY,
+            agent::Rejection::BulkOutOfBounds => &kinds::INVALID_VALUE,
             agent::Rejection::NotAvailable | agent::Rejection::NoRoom => &kinds::TAKES_NO_MORE,
         };
         Self::new(kind).detail(rejection.to_string())

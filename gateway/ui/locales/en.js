@@ -89,4 +89,5 @@ export default {
   'rule.when': 'For', 'rule.then': 'Does', 'rule.quiet-for': '{hours} h without anything in {queue}', 'rule.try': 'Try on a message', 'rule.try-text': 'What the contact writes', 'rule.none-match': 'No rule would do anything', 'audit.rule_applied': 'applied', 'audit.rule_held_back': 'would have answered, and was held back until a person does',
   'setting.when_agent_leaves': 'When an agent signs out or their connection is lost', 'leaves.hand_over': 'Give their conversations in New to others', 'leaves.keep': 'Let them keep their conversations',
   'supervisor.times': 'Last 24 hours',
+  'supervisor.topic': 'Add a topic', 'supervisor.all-found': 'All {n} found', 'supervisor.cancelled': 'cancelled',
 };

@@ -91,4 +91,5 @@ export default {
   'audit.rule_applied': 's’est appliquée', 'audit.rule_held_back': 'aurait répondu, et a été retenue jusqu’à ce qu’une personne réponde', 'setting.when_agent_leaves': 'Quand un agent se déconnecte ou perd la connexion', 'leaves.hand_over': 'Donner à d’autres ses conversations en Nouveau',
   'leaves.keep': 'Lui laisser ses conversations',
   'supervisor.times': 'Dernières 24 heures',
+  'supervisor.topic': 'Ajouter un sujet', 'supervisor.all-found': 'Les {n} trouvées', 'supervisor.cancelled': 'interrompu',
 };

@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::projection::FoldError;
 use crate::rows::Rows;
 use clew_domain::agent::AgentEvent as A;
-use clew_domain::agent::Availability;
+use clew_domain::agent::{Availability, BulkAct};
 use clew_domain::contact::{AttributeKey, ContactEvent as P};
 use clew_domain::conversation::{Assignee, ConversationEvent as C, Queue, ReturnCause};
 use clew_domain::fact::{Event, Fact};
@@ -358,6 +358,22 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
         }
         A::PreferencesChanged { .. } | A::NotificationsRead { .. } | A::ConnectionLost | A::ConnectionRestored => {
             plain(this, Vec::new())
+        }
+        A::BulkBegun { act, conversations, .. } => {
+            let act = match act {
+                BulkAct::Resolve(reason) => now("resolve", word(reason)),
+                BulkAct::Assign(Assignee::Agent(agent)) => now("assign", Value::Agent(*agent)),
+                BulkAct::Assign(Assignee::Team(team)) => now("assign", Value::Team(*team)),
+                BulkAct::Unassign => now("assign", Value::Flag(false)),
+                BulkAct::AddTopic(topic) => now("add_topic", Value::Topic(*topic)),
+                BulkAct::RemoveTopic(topic) => now("remove_topic", Value::Topic(*topic)),
+            };
+            plain(this, vec![act, now("conversations", number(conversations.len()))])
+        }
+        A::BulkEnded { end, .. } => {
+            let counts = [("done", end.done), ("unchanged", end.unchanged), ("refused", end.refused)];
+            let counts = counts.into_iter().map(|(field, count)| now(field, number(count)));
+            plain(this, counts.chain([now("cancelled", Value::Flag(end.cancelled))]).collect())
         }
         A::ConversationClaimed { conversation, cause } => {
             plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
