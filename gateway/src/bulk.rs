@@ -76,9 +76,14 @@ impl Bulks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).acts.get(&bulk).cloned()
     }
 
+    fn is_cancelled(&self, bulk: BulkId) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.acts.get(&bulk).is_none_or(|act| act.cancelled)
+    }
+
     /// Lets an act end after the line that is under way.
     pub fn cancel(&self, bulk: BulkId) {
-        self.on(bulk, |act| act.cancelled = true);
+        self.on(bulk, |act| act.cancelled |= !act.ended);
     }
 
     fn begin(&self, bulk: BulkId, agent: AgentId, total: usize) -> bool {
@@ -114,7 +119,7 @@ impl Bulks {
 pub fn resume(app: &AppState) {
     for (agent, record) in app.directory.agents() {
         for (bulk, act) in &record.state.bulks {
-            start(app, agent, *bulk, act.clone());
+            start(app, agent, *bulk, Bulk::clone(act));
         }
     }
 }
@@ -129,8 +134,7 @@ pub fn start(app: &AppState, agent: AgentId, bulk: BulkId, act: Bulk) {
 async fn run(app: AppState, agent: AgentId, bulk: BulkId, act: Bulk) {
     let mut stopping = app.stopping.clone();
     for conversation in act.conversations {
-        let cancelled = app.bulks.progress(bulk).is_none_or(|it| it.cancelled);
-        if cancelled {
+        if app.bulks.is_cancelled(bulk) {
             break;
         }
         let line = loop {

@@ -105,20 +105,22 @@ async fn clients_who_fight_for_the_same_conversations_answer_each_once_and_one_o
         clients.push(app.signed_in(&format!("fighter{n}"), [Role::Agent]).await.0);
     }
     let mut fights = Vec::new();
-    for client in &clients {
-        for conversation in &conversations {
-            let (client, at) = (client.clone(), format!("/v1/conversations/{conversation}"));
-            fights.push(tokio::spawn(async move {
+    for (n, client) in clients.into_iter().enumerate() {
+        let mut order = conversations.clone();
+        order.rotate_left(n % conversations.len());
+        fights.push(tokio::spawn(async move {
+            for conversation in order {
+                let at = format!("/v1/conversations/{conversation}");
                 let lock = client.put(&format!("{at}/lock"), json!({})).await;
-                let answer = json!({"text": "Hello to you", "seen": 100});
                 // Sent twice, as after a time-out; without the lock, too.
-                let send = client.with("idempotency-key", &format!("answer to {at}"));
+                let answer = json!({"text": "Hello to you", "seen": 100});
+                let send = client.with("idempotency-key", &format!("answer to {conversation}"));
                 let sent = send.post(&format!("{at}/messages"), answer.clone()).await;
                 let again = send.post(&format!("{at}/messages"), answer).await;
                 assert_eq!(sent.status, again.status);
                 assert_eq!(lock.status.is_success(), sent.status.is_success(), "who has no lock does not answer");
-            }));
-        }
+            }
+        }));
     }
     for fight in fights {
         fight.await.expect("no client panics");

@@ -47,8 +47,7 @@ impl Desk {
 }
 
 fn by_rule(facts: &[Fact]) -> Vec<(&E, &Fact)> {
-    let of = |fact: &Fact| matches!(fact.actor, Actor::Rule(_));
-    let facts = facts.iter().filter(|fact| of(fact));
+    let facts = facts.iter().filter(|fact| matches!(fact.actor, Actor::Rule(_)));
     facts
         .filter_map(|fact| if let Event::Conversation(event) = &fact.event { Some((event, fact)) } else { None })
         .collect()
@@ -141,14 +140,15 @@ async fn rules_are_set_up_ordered_tried_and_switched_off_by_admins() {
     let listed = desk.admin.get("/v1/admin/rules").await.expect(200);
     assert_eq!(listed["items"][0]["id"], second);
     let sample = json!({"text": "Refund!", "channel": desk.hook.channel});
+    let before = desk.app.app.state.store.head();
     let tried = desk.admin.post("/v1/admin/rules:try", sample.clone()).await.expect(200);
+    assert_eq!(desk.app.app.state.store.head(), before, "a trial writes nothing");
     assert_eq!(tried["items"].as_array().map(Vec::len), Some(2));
     let mut off = listed["items"][0]["definition"].clone();
     off["on"] = json!(false);
     desk.admin.put(&format!("/v1/admin/rules/{second}"), json!({"definition": off})).await.expect(200);
     let tried = desk.admin.post("/v1/admin/rules:try", sample).await.expect(200);
     assert_eq!(tried["items"][0]["name"], "One");
-    assert_eq!(desk.app.app.state.store.head(), desk.app.app.state.store.head(), "a trial writes nothing");
     let bad = json!({"definition": {"name": "Bad", "on": true, "trigger": "message",
         "when": [[{"pattern": "("}]], "then": [{"score": 1}], "last": false}});
     desk.admin.post("/v1/admin/rules", bad).await.expect_problem(422, "invalid-value");
