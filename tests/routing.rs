@@ -1,5 +1,8 @@
 //! Routing as a whole: distributors at work over a store, and the properties that must hold whatever happens.
 
+mod bulk;
 mod http;
+mod presence;
+mod rules;
 mod simulation;
 mod world;

@@ -8,7 +8,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Command, Conversation, Opening, Outcome, Receive, Rejection, ReplyContext, SendReply, Then};
+pub use decide::{
+    Command, Conversation, Opening, Outcome, Receive, Rejection, ReplyContext, RuleAct, RuleOrder, SendReply, Then,
+};
 pub use event::*;
 pub use standing::Standing;
-pub use state::{Delivery, Direction, KnownMessage, KnownNote, Queue, State};
+pub use state::{Answering, Delivery, Direction, KnownMessage, KnownNote, Queue, State};

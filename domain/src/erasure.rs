@@ -107,6 +107,8 @@ fn of_conversation(event: &ConversationEvent) -> (BroughtIn<'_>, Erasure) {
         | E::Locked { .. }
         | E::LockReleased { .. }
         | E::LockTakenOver { .. }
+        | E::RuleApplied { .. }
+        | E::RuleHeldBack { .. }
         | E::SlaBreached(_) => neither(),
     }
 }
@@ -168,6 +170,9 @@ fn of_workspace(event: &WorkspaceEvent) -> (BroughtIn<'_>, Erasure) {
         | E::ChannelRightCleared { .. }
         | E::TokenIssued { .. }
         | E::TokenRevoked { .. }
+        | E::RuleSet { .. }
+        | E::RulesOrdered { .. }
+        | E::RuleRemoved { .. }
         | E::CalendarSet { .. }
         | E::CalendarRemoved { .. }
         | E::ChannelCalendarSet { .. }

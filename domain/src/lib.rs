@@ -2,6 +2,7 @@
 //! follows from what (deciders). No I/O, no clock, no randomness: times and ids come with the command.
 
 pub mod agent;
+pub mod automation;
 pub mod contact;
 pub mod content;
 pub mod conversation;
@@ -9,6 +10,7 @@ pub mod decider;
 pub mod derive;
 pub mod erasure;
 pub mod fact;
+pub mod fold;
 pub mod ids;
 pub mod installation;
 pub mod name;

@@ -3,12 +3,13 @@
 
 mod board;
 mod floor;
+mod quiet;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
 pub use board::{Board, Offer};
-pub use floor::{Floor, Work};
+pub use floor::{Floor, Ruling, Work};
 pub use tracked::{Place, Tracked};
 
 use crate::ids::{AgentId, ChannelId, TeamId};

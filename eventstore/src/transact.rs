@@ -1,5 +1,9 @@
 //! Load, decide, append, and try again when somebody else was faster: the only way by which facts come about.
 
+mod chain;
+
+pub use chain::{Chain, transact_chain};
+
 use crate::sealed::SealedContent;
 use crate::store::{Commit, EventStore, StoreError, StreamWrite};
 use clew_domain::decider::Decider;

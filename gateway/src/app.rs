@@ -4,8 +4,10 @@
 use crate::auth::cookies::CookieKey;
 use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
+use crate::bulk::{self, Bulks};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::demo::{self, DemoAccount, DemoError, Stage};
 use crate::digests::{self, Digests};
 use crate::directory::Directory;
@@ -13,12 +15,13 @@ use crate::error::Problem;
 use crate::http::listener;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::proofs::{self, Proofs};
 use crate::readings::Readings;
 use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
-use crate::{breaches, distributor, router, sweep, witnesses};
+use crate::{breaches, connections, distributor, presence, router, sweep, witnesses};
 use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
@@ -185,7 +188,9 @@ impl App {
             failures_by_login: Failures::at_most(config.sign_in_attempts_max),
             failures_by_address: Failures::at_most(config.sign_in_attempts_max),
             in_flight: Arc::new(Semaphore::new(config.requests_in_flight_max as usize)),
-            feed_turns: Turns::default(),
+            connections: Connections::default(),
+            bulks: Bulks::default(),
+            presence: Presence::default(),
             metrics: Metrics::default(),
             config,
             clock,
@@ -207,6 +212,9 @@ impl App {
         tokio::spawn(digests::run(state.clone()));
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
+        tokio::spawn(connections::run(state.clone()));
+        tokio::spawn(presence::run(state.clone()));
+        bulk::resume(&state);
         tokio::spawn(distributor::run(state.clone()));
         Ok(Self { state, stop, lock: None })
     }

@@ -186,7 +186,11 @@ impl AgentRecord {
             AgentEvent::PreferencesChanged { .. }
             | AgentEvent::NotificationsRead { .. }
             | AgentEvent::ConversationClaimed { .. }
-            | AgentEvent::ConversationFreed { .. } => {}
+            | AgentEvent::ConversationFreed { .. }
+            | AgentEvent::ConnectionLost
+            | AgentEvent::ConnectionRestored
+            | AgentEvent::BulkBegun { .. }
+            | AgentEvent::BulkEnded { .. } => {}
         }
     }
 }

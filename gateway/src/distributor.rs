@@ -79,7 +79,7 @@ impl Distributor {
     ) -> StoreError {
         loop {
             self.begin_work();
-            let asleep = tokio::time::sleep(self.until_next_return());
+            let asleep = tokio::time::sleep(self.until_next_due());
             tokio::select! {
                 batch = facts.next() => match batch {
                     Some(Ok(batch)) => {
@@ -155,8 +155,8 @@ impl Distributor {
         Ok(())
     }
 
-    fn until_next_return(&self) -> Duration {
-        let Some(at) = self.floor.next_return_at() else { return SLEEP_MAX };
+    fn until_next_due(&self) -> Duration {
+        let Some(at) = self.floor.next_due_at() else { return SLEEP_MAX };
         let micros = at.micros().saturating_sub(self.clock.now().micros());
         Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(SLEEP_MAX)
     }
@@ -165,8 +165,11 @@ impl Distributor {
 fn subjects(work: &Work) -> (Option<clew_domain::ids::AgentId>, ConversationId) {
     match work {
         Work::Give(offer, _) => (Some(offer.agent), offer.conversation),
-        Work::Count(agent, conversation) | Work::Release(agent, conversation, _) => (Some(*agent), *conversation),
+        Work::Count(agent, conversation)
+        | Work::Release(agent, conversation, _)
+        | Work::Unlock(agent, conversation, ..) => (Some(*agent), *conversation),
         Work::Return(conversation, ..) => (None, *conversation),
+        Work::Rule(ruling) => (None, ruling.conversation),
     }
 }
 

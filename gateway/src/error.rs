@@ -35,7 +35,7 @@ struct Particulars {
 }
 
 /// A problem as OpenAPI shows it (RFC 9457). A type may bring further members.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct ProblemDetails {
     /// Which problem: `/problems/` and a slug that stays as it is. The address answers with an explanation.
     #[schema(example = "/problems/not-found")]

@@ -131,7 +131,7 @@ impl Import<'_> {
         let known = channels.find(|(_, channel)| !channel.disconnected && channel.profile.name == account);
         if let Some((channel, known)) = known {
             let (profile, redactor) = (known.profile.clone(), loaded.state.redactions.redactor());
-            return Ok((Source { channel: *channel, profile, redactor, settings_version: loaded.version }, 0));
+            return Ok((Source { channel: *channel, profile, redactor, settings_version: loaded.version, rules: None }, 0));
         }
         let channel = ChannelId(Uuid::now_v7());
         let profile = ChannelProfile {
@@ -150,7 +150,7 @@ impl Import<'_> {
             TransactError::Rejected(_) | TransactError::ForeignEvent(_) => refused(&error),
         })?;
         let redactor = done.state.redactions.redactor();
-        Ok((Source { channel, profile, redactor, settings_version: done.version }, 1))
+        Ok((Source { channel, profile, redactor, settings_version: done.version, rules: None }, 1))
     }
 }
 

@@ -10,6 +10,7 @@ pub use message::{ChannelMessage, IngestError, Ingested, Report, ThreadName, Ver
 
 use crate::attachments::{self, StoreFileError};
 use check::check;
+use clew_domain::automation::Text;
 use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::conversation::{
     self, Attachment, Conversation, MessageKind, MessageReceived, Opening, Outcome, Receive, Rejection, ReplyMode,
@@ -29,7 +30,7 @@ use clew_eventstore::vault::Vault;
 use clew_projections::Projections;
 use contact::KnownContact;
 use message::of_conversation;
-use place::Place;
+use place::{Incoming, Place};
 use std::sync::Arc;
 
 /// Takes in what channels tell.
@@ -52,13 +53,15 @@ pub struct Source {
     pub redactor: Arc<Redactor>,
     /// The version of the settings that say so.
     pub settings_version: u64,
+    /// The settings whose rules act on what comes in; none for what is only taken over from elsewhere.
+    pub rules: Option<Arc<WorkspaceState>>,
 }
 
 impl Source {
-    /// The channel under the settings of this version.
+    /// The channel under the settings of this version; no rule acts on what comes in by it.
     pub fn of(workspace: &WorkspaceState, settings_version: u64, channel: ChannelId) -> Option<Self> {
         let profile = workspace.channels.get(&channel)?.profile.clone();
-        Some(Self { channel, profile, redactor: workspace.redactions.redactor(), settings_version })
+        Some(Self { channel, profile, redactor: workspace.redactions.redactor(), settings_version, rules: None })
     }
 }
 
@@ -106,7 +109,9 @@ impl Ingest {
             reopens: false,
         };
         let meta = meta(source, Actor::Contact(contact.id), message.0, "receive", incoming.at);
-        let ingested = self.deliver(source, &place, &meta, receive, contents).await?;
+        let text = Text::new(&body.text);
+        let message = Incoming { receive, contents, text, contact: &contact };
+        let ingested = self.deliver(source, &place, &meta, message).await?;
         Ok(Ingested { appended: ingested.appended + contact.appended, ..ingested })
     }
 

@@ -5,8 +5,9 @@ use crate::extract::wait_for_position;
 use crate::http::{guard, headers, trace};
 use crate::openapi::{self, Document};
 use crate::routes::{
-    admin, agents, audit, audit_proofs, catalogs, channels, contacts, conversations, docs, fallback, feed, health,
-    inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies, sessions, sla, teams,
+    admin, agent_times, agents, audit, audit_proofs, bulks, catalogs, channels, contacts, conversations, docs,
+    fallback, feed, health, inbound, me, metrics, notifications, outbox, problems, queues, regions, saved_replies,
+    sessions, sla, teams,
 };
 use crate::state::AppState;
 use crate::ui;
@@ -56,6 +57,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(agents::list))
         .routes(routes!(agents::show))
         .routes(routes!(agents::set_availability))
+        .routes(routes!(agent_times::report))
         .routes(routes!(teams::list))
         .routes(routes!(channels::list))
         .routes(routes!(catalogs::topics))
@@ -113,7 +115,7 @@ fn proofs() -> OpenApiRouter<AppState> {
 }
 
 fn conversations() -> OpenApiRouter<AppState> {
-    use conversations::{attachments, bulk, locks, messages, notes, replay, transcript, view, work};
+    use conversations::{attachments, bulk, locks, messages, notes, presence, replay, transcript, view, work};
     OpenApiRouter::new()
         .routes(routes!(view::read))
         .routes(routes!(transcript::read))
@@ -137,6 +139,9 @@ fn conversations() -> OpenApiRouter<AppState> {
         .routes(routes!(notes::edit, notes::delete))
         .routes(routes!(notes::mask))
         .routes(routes!(locks::lock, locks::release))
+        .routes(routes!(presence::enter, presence::leave))
+        .routes(routes!(bulks::begin))
+        .routes(routes!(bulks::show, bulks::cancel))
         .routes(routes!(bulk::resolve))
         .routes(routes!(bulk::assign))
 }
@@ -159,7 +164,7 @@ fn sla() -> OpenApiRouter<AppState> {
 
 fn admin() -> OpenApiRouter<AppState> {
     use admin::catalogs::{away_statuses, groups, topics};
-    use admin::{accounts, attributes, channels, redactions, settings, teams, tokens};
+    use admin::{accounts, attributes, channels, redactions, rules, settings, teams, tokens};
     OpenApiRouter::new()
         .routes(routes!(settings::show, settings::replace))
         .routes(routes!(accounts::list, accounts::open))
@@ -182,6 +187,9 @@ fn admin() -> OpenApiRouter<AppState> {
         .routes(routes!(away_statuses::rename, away_statuses::retire))
         .routes(routes!(attributes::list))
         .routes(routes!(attributes::define, attributes::retire))
+        .routes(routes!(rules::list, rules::create, rules::order))
+        .routes(routes!(rules::replace, rules::remove))
+        .routes(routes!(rules::attempt))
         .routes(routes!(redactions::list, redactions::add))
         .routes(routes!(redactions::replace, redactions::remove))
         .routes(routes!(redactions::attempt))

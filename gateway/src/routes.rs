@@ -1,9 +1,11 @@
 //! The handlers, a file for each resource. Which address each has stands in its `#[utoipa::path]`.
 
 pub mod admin;
+pub mod agent_times;
 pub mod agents;
 pub mod audit;
 pub mod audit_proofs;
+pub mod bulks;
 pub mod catalogs;
 pub mod channels;
 pub mod contacts;

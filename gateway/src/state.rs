@@ -3,13 +3,16 @@
 use crate::auth::cookies::CookieKey;
 use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
+use crate::bulk::Bulks;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::digests::Digests;
 use crate::directory::Directory;
 use crate::error::{Problem, kinds};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::proofs::Proofs;
 use crate::readings::Readings;
 use crate::routes::feed::Turns;
@@ -90,7 +93,11 @@ pub struct Parts {
     /// Requests that may still be taken on.
     pub in_flight: Arc<Semaphore>,
     /// Live feeds by caller.
-    pub feed_turns: Turns,
+    pub connections: Connections,
+    /// Bulk acts that go on.
+    pub bulks: Bulks,
+    /// Who looks at which conversation.
+    pub presence: Presence,
     /// What is measured.
     pub metrics: Metrics,
     /// Turns true when the server is told to stop.

@@ -2,6 +2,7 @@
 
 use clew_domain::conversation::Visibility;
 use clew_domain::fact::Actor;
+use clew_domain::fold;
 use clew_domain::ids::{AgentId, ChannelId};
 use clew_domain::workspace::{ChannelKind, WorkspaceState};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ pub struct ActorRef {
     pub kind: ActorKind,
     /// Their id; none for Clew itself.
     pub id: Option<Uuid>,
-    /// How they are shown; none for Clew itself, for rules, and for contacts where names are not opened.
+    /// How they are shown; none for Clew itself, for rules that are no more, and for contacts where names are not opened.
     pub name: Option<String>,
 }
 
@@ -110,7 +111,10 @@ impl ActorRef {
         let (kind, id, name) = match actor {
             Actor::Agent(agent) => (ActorKind::Agent, Some(agent.0), Some(AgentRef::of(workspace, agent).name)),
             Actor::Contact(contact) => (ActorKind::Contact, Some(contact.0), contact_name),
-            Actor::Rule(rule) => (ActorKind::Rule, Some(rule.0), None),
+            Actor::Rule(rule) => {
+                let name = workspace.automation.rule(rule).map(|rule| rule.name.clone());
+                (ActorKind::Rule, Some(rule.0), name)
+            }
             Actor::System => (ActorKind::System, None, None),
             Actor::Connector(channel) => {
                 let name = ChannelRef::of(workspace, channel).map(|channel| channel.name);
@@ -150,14 +154,14 @@ pub struct Naming {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ByName {
-    /// Part of the name, whatever its case.
+    /// Part of the name, whatever its case and accents.
     pub name: Option<String>,
 }
 
 impl ByName {
     /// Whether something of this name is asked for.
     pub fn takes(&self, name: &str) -> bool {
-        let wanted = self.name.as_deref().unwrap_or_default().trim().to_lowercase();
-        name.to_lowercase().contains(&wanted)
+        let wanted = fold::plain(self.name.as_deref().unwrap_or_default().trim());
+        fold::plain(name).contains(&wanted)
     }
 }

@@ -86,6 +86,10 @@ export const conversation = {
   block: (id, blocked) => command(blocked ? 'PUT' : 'DELETE', `${at(id)}/block`),
   /** @param {string} id @param {boolean} takeOver */
   lock: (id, takeOver) => command('PUT', `${at(id)}/lock`, { take_over: takeOver }),
+  /** @param {string} id @param {boolean} typing @returns {Promise<{conversation: string, agents: {id: string, name: string, typing: boolean}[]}>} */
+  enter: (id, typing) => command('PUT', `${at(id)}/presence`, { typing }),
+  /** @param {string} id */
+  leave: (id) => command('DELETE', `${at(id)}/presence`),
   /** @param {string} id */
   unlock: (id) => command('DELETE', `${at(id)}/lock`),
   /** @param {string} id @param {string} language @returns {Promise<{text: string}>} */
@@ -96,10 +100,12 @@ export const conversation = {
 };
 
 export const bulk = {
-  /** @param {string[]} conversations @param {string} reason @param {string} key */
-  resolve: (conversations, reason, key) => command('POST', '/v1/conversations:bulk-resolve', { conversations, reason }, key),
-  /** @param {string[]} conversations @param {{agent?: string, team?: string}} to @param {string} key */
-  assign: (conversations, to, key) => command('POST', '/v1/conversations:bulk-assign', { conversations, ...to }, key),
+  /** @param {Record<string, any>} wanted what to do, and to which conversations or which filter @param {string} key @returns {Promise<{bulk: string, total: number}>} */
+  begin: (wanted, key) => command('POST', '/v1/bulks', wanted, key),
+  /** @param {string} id @returns {Promise<import('./types.js').BulkProgress>} */
+  progress: (id) => read(`/v1/bulks/${id}`),
+  /** @param {string} id @returns {Promise<import('./types.js').BulkProgress>} */
+  cancel: (id) => command('DELETE', `/v1/bulks/${id}`),
 };
 
 export const contact = {
@@ -151,6 +157,16 @@ export const audit = {
   key: () => read('/v1/audit/key', { accept: 'text/plain' }),
   /** @param {string} position @returns {Promise<string>} */
   receipt: (position) => read(`/v1/audit/receipts/${position}`, { accept: 'text/plain' }),
+};
+
+export const reports = {
+  /** @returns {Promise<{agent: {id: string, name: string}, states: import('./types.js').StateTime[]}[]>} */
+  agentTimes: async () => (await read('/v1/reports/agent-times')).items,
+};
+
+export const rules = {
+  /** @param {Record<string, any>} sample @returns {Promise<{items: any[]}>} */
+  tryOut: (sample) => command('POST', '/v1/admin/rules:try', sample),
 };
 
 export const sla = {

@@ -22,14 +22,43 @@ export const thread = {
 /** @type {AbortController|null} */
 let reading = null;
 let locked = false;
+/** Others are told again that one is there before the server forgets it. */
+const SAY_AGAIN_MS = 20_000;
+/** One who types is told so at most this often. */
+const TYPING_AGAIN_MS = 4_000;
+let typed = 0;
+
+setInterval(() => thread.id && sayHere(thread.id, false), SAY_AGAIN_MS);
+
+/** Tells others that one looks at the conversation. @param {string} id @param {boolean} typing */
+function sayHere(id, typing) {
+  if (Date.now() - typed < TYPING_AGAIN_MS) return;
+  if (typing) typed = Date.now();
+  conversation.enter(id, typing).then(
+    (viewers) => {
+      state.presence.set(id, viewers.agents);
+      emit('presence');
+    },
+    () => undefined,
+  );
+}
+
+/** Tells others that one writes. */
+export function sayTyping() {
+  if (thread.id) sayHere(thread.id, true);
+}
 
 /** Opens a conversation, or none. @param {string|null} id */
 export function openThread(id) {
   if (thread.id === id) return;
   releaseLock();
+  if (thread.id) conversation.leave(thread.id).catch(() => undefined);
+  typed = 0;
   Object.assign(thread, { id, data: null, audit: [], error: null, mode: { kind: 'plain' }, noteOn: null, unseen: [] });
   emit('thread');
-  if (id) reloadThread();
+  if (!id) return;
+  reloadThread();
+  sayHere(id, false);
 }
 
 /** Reads it afresh, with the audit trail where that is shown. */
@@ -98,7 +127,9 @@ export async function takeOver() {
 
 /** Gives the lock back on leaving. */
 export function releaseLock() {
-  if (locked && thread.id) conversation.unlock(thread.id).catch(() => undefined);
+  // Routing opens it for who is given it; that lock, too, goes with who leaves.
+  const mine = thread.data?.lock && thread.data.lock.id === state.me?.agent.id;
+  if ((locked || mine) && thread.id) conversation.unlock(thread.id).catch(() => undefined);
   locked = false;
 }
 

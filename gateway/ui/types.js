@@ -101,6 +101,8 @@
 /** @typedef {{channels: ChannelRef[], teams: Ref[], topics: Ref[], groups: Ref[], away: Ref[], attributes: {key: string, label: string, kind: string, system: boolean}[], agents: Agent[]}} Reference */
 
 export {};
+/** @typedef {{bulk: string, total: number, lines: {conversation: string, outcome: string}[], cancelled: boolean, ended: boolean}} BulkProgress */
+/** @typedef {{signed_in: boolean, availability: Availability|null, seconds: number}} StateTime */
 /** @typedef {{conversation: string, metric: string, policy: string, channel: string|null, team: string|null, warned_at: string|null, due_at: string|null, colour: 'grey'|'orange'|'red', left_s: number|null, contact: ContactRef|null, assignee: Assignee|null, queue: QueueName|null}} SlaClock */
 /** @typedef {{breached: number, due_soon: number}} SlaStandings */
 /** @typedef {{now: string, counted_max: number, queues: {new: SlaStandings, pending: SlaStandings}|null, channels: (SlaStandings & {channel: string})[], teams: (SlaStandings & {team: string})[], policies: (SlaStandings & {policy: string, name: string})[]}} SlaSummary */

@@ -65,6 +65,8 @@ actions! {
     29 LockReleased "lock_released",
     30 LockTakenOver "lock_taken_over",
     31 SlaBreached "sla_breached",
+    32 RuleApplied "rule_applied",
+    33 RuleHeldBack "rule_held_back",
     101 ContactFirstSeen "contact_first_seen",
     102 ContactIdentityChanged "contact_identity_changed",
     103 ContactAttributeSet "contact_attribute_set",
@@ -82,6 +84,10 @@ actions! {
     205 NotificationsRead "notifications_read",
     206 ConversationClaimed "conversation_claimed",
     207 ConversationFreed "conversation_freed",
+    208 ConnectionLost "connection_lost",
+    209 ConnectionRestored "connection_restored",
+    210 BulkBegun "bulk_begun",
+    211 BulkEnded "bulk_ended",
     301 WorkspaceCreated "workspace_created",
     302 SettingsChanged "settings_changed",
     303 ChannelConnected "channel_connected",
@@ -121,6 +127,9 @@ actions! {
     337 SlaPolicyRemoved "sla_policy_removed",
     338 RedactionPatternSet "redaction_pattern_set",
     339 RedactionPatternRemoved "redaction_pattern_removed",
+    340 RuleSet "rule_set",
+    341 RulesOrdered "rules_ordered",
+    342 RuleRemoved "rule_removed",
     401 CollectionCreated "collection_created",
     402 CollectionRenamed "collection_renamed",
     403 CollectionDeleted "collection_deleted",
@@ -187,6 +196,8 @@ impl Action {
             C::Locked { .. } => Self::Locked,
             C::LockReleased { .. } => Self::LockReleased,
             C::LockTakenOver { .. } => Self::LockTakenOver,
+            C::RuleApplied { .. } => Self::RuleApplied,
+            C::RuleHeldBack { .. } => Self::RuleHeldBack,
         }
     }
 
@@ -214,6 +225,10 @@ impl Action {
             A::NotificationsRead { .. } => Self::NotificationsRead,
             A::ConversationClaimed { .. } => Self::ConversationClaimed,
             A::ConversationFreed { .. } => Self::ConversationFreed,
+            A::ConnectionLost => Self::ConnectionLost,
+            A::ConnectionRestored => Self::ConnectionRestored,
+            A::BulkBegun { .. } => Self::BulkBegun,
+            A::BulkEnded { .. } => Self::BulkEnded,
         }
     }
 
@@ -258,6 +273,9 @@ impl Action {
             W::ChannelRightCleared { .. } => Self::ChannelRightCleared,
             W::TokenIssued { .. } => Self::TokenIssued,
             W::TokenRevoked { .. } => Self::TokenRevoked,
+            W::RuleSet { .. } => Self::RuleSet,
+            W::RulesOrdered { .. } => Self::RulesOrdered,
+            W::RuleRemoved { .. } => Self::RuleRemoved,
         }
     }
 

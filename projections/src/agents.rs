@@ -118,7 +118,11 @@ fn of_agent(rows: &mut Rows, id: AgentId, event: &AgentEvent, fact: &Fact) -> Re
         AgentEvent::PreferencesChanged { preferences } => agent.preferences = preferences.clone(),
         AgentEvent::NotificationsRead { .. }
         | AgentEvent::ConversationClaimed { .. }
-        | AgentEvent::ConversationFreed { .. } => {}
+        | AgentEvent::ConversationFreed { .. }
+        | AgentEvent::ConnectionLost
+        | AgentEvent::ConnectionRestored
+        | AgentEvent::BulkBegun { .. }
+        | AgentEvent::BulkEnded { .. } => {}
     }
     rows.put(&key, agent);
     Ok(())
@@ -155,7 +159,9 @@ fn of_conversation(rows: &mut Rows, id: ConversationId, event: &E) -> Result<(),
         | E::SlaBreached(_)
         | E::Locked { .. }
         | E::LockReleased { .. }
-        | E::LockTakenOver { .. } => Ok(()),
+        | E::LockTakenOver { .. }
+        | E::RuleApplied { .. }
+        | E::RuleHeldBack { .. } => Ok(()),
     }
 }
 

@@ -112,7 +112,9 @@ impl Projection for Outbox {
             | E::SlaBreached(_)
             | E::Locked { .. }
             | E::LockReleased { .. }
-            | E::LockTakenOver { .. } => Ok(()),
+            | E::LockTakenOver { .. }
+            | E::RuleApplied { .. }
+            | E::RuleHeldBack { .. } => Ok(()),
         }
     }
 }

@@ -40,7 +40,7 @@ fn resolved_key(conversation: ConversationId) -> Key {
 
 impl Projection for Queues {
     const NAME: &'static str = "queues";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const DERIVE: Option<Derive> = Some(desk::Desk::derive);
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {

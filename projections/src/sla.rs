@@ -183,7 +183,9 @@ fn moves_clocks(event: &E) -> bool {
         | E::PriorityChanged { .. }
         | E::Locked { .. }
         | E::LockReleased { .. }
-        | E::LockTakenOver { .. } => false,
+        | E::LockTakenOver { .. }
+        | E::RuleApplied { .. }
+        | E::RuleHeldBack { .. } => false,
     }
 }
 

@@ -93,7 +93,9 @@ impl Projection for Thread {
             | E::SlaBreached(_)
             | E::Locked { .. }
             | E::LockReleased { .. }
-            | E::LockTakenOver { .. } => {}
+            | E::LockTakenOver { .. }
+            | E::RuleApplied { .. }
+            | E::RuleHeldBack { .. } => {}
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Clients that fight for the same conversations over HTTP, while routing gives them out.
 
-use crate::support::TestApp;
+use crate::support::{TestApp, Webhook};
 use clew_domain::agent::Agent;
 use clew_domain::content::{Commitment, ContentId, ContentRef};
 use clew_domain::conversation::{
-    Command, Conversation, MessageKind, MessageReceived, Opening, Queue, Receive, Started, Visibility,
+    Command, Conversation, Direction, MessageKind, MessageReceived, Opening, Queue, Receive, Started, Visibility,
 };
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{ChannelId, CommandId, ContactId, ConversationId, MessageId, ThreadId};
-use clew_domain::workspace::Role;
+use clew_domain::workspace::{ChannelKind, Role};
 use clew_eventstore::transact::load;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -89,4 +89,48 @@ async fn clients_who_all_become_available_at_once_get_each_conversation_once() {
         }
     }
     assert_eq!(held, CONVERSATIONS, "each is held by exactly one");
+}
+
+#[tokio::test]
+async fn clients_who_fight_for_the_same_conversations_answer_each_once_and_one_owns_it() {
+    let app = TestApp::new().await;
+    let hook = Webhook::connect(&app, ChannelKind::WhatsApp, Visibility::Private).await;
+    let mut conversations = Vec::new();
+    for n in 0..10 {
+        let told = hook.write(&format!("m{n}"), &format!("+33 {n}"), "Hello").await;
+        conversations.push(ConversationId(told["conversation"].as_str().expect("an id").parse().expect("a UUID")));
+    }
+    let mut clients = Vec::new();
+    for n in 0..CLIENTS {
+        clients.push(app.signed_in(&format!("fighter{n}"), [Role::Agent]).await.0);
+    }
+    let mut fights = Vec::new();
+    for (n, client) in clients.into_iter().enumerate() {
+        let mut order = conversations.clone();
+        order.rotate_left(n % conversations.len());
+        fights.push(tokio::spawn(async move {
+            for conversation in order {
+                let at = format!("/v1/conversations/{conversation}");
+                let lock = client.put(&format!("{at}/lock"), json!({})).await;
+                // Sent twice, as after a time-out; without the lock, too.
+                let answer = json!({"text": "Hello to you", "seen": 100});
+                let send = client.with("idempotency-key", &format!("answer to {conversation}"));
+                let sent = send.post(&format!("{at}/messages"), answer.clone()).await;
+                let again = send.post(&format!("{at}/messages"), answer).await;
+                assert_eq!(sent.status, again.status);
+                assert_eq!(lock.status.is_success(), sent.status.is_success(), "who has no lock does not answer");
+            }
+        }));
+    }
+    for fight in fights {
+        fight.await.expect("no client panics");
+    }
+    for conversation in conversations {
+        let store = app.app.state.store.as_ref();
+        let state = load::<Conversation>(store, conversation.into()).await.expect("read").state;
+        let replies = state.messages.values().filter(|message| message.direction == Direction::Out);
+        assert_eq!(replies.count(), 1, "one answer");
+        assert!(state.agent.is_some());
+        assert_eq!(state.agent, state.lock, "who answered owns it");
+    }
 }

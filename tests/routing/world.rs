@@ -8,7 +8,7 @@ use clew_domain::conversation::{
 use clew_domain::decider::Decider;
 use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event};
 use clew_domain::ids::{
-    AgentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, SessionId, StreamId, ThreadId,
+    AgentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, SessionId, StreamId, StreamKind, ThreadId,
 };
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Settings, Workspace};
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(super) const HELD_MAX: u16 = 2;
-const CHANNEL: ChannelId = ChannelId(Uuid::from_u128(1));
+pub(super) const CHANNEL: ChannelId = ChannelId(Uuid::from_u128(1));
 const CONTACT: ContactId = ContactId(Uuid::from_u128(2));
 
 pub(super) struct World {
@@ -69,13 +69,16 @@ impl World {
         world
     }
 
-    async fn set(&mut self, command: workspace::Command) {
+    pub(super) async fn set(&mut self, command: workspace::Command) {
         self.act::<Workspace>(StreamId::WORKSPACE, &command).await;
     }
 
     async fn act<A: Aggregate>(&mut self, stream: StreamId, command: &A::Command) {
         self.made += 1;
-        let meta = CommandMeta::first(CommandId(Uuid::from_u128(self.made)), Actor::System, self.now(), 1);
+        let settings = self.store.read_stream(StreamId::WORKSPACE, 0).await.expect("memory can be read").len();
+        let settings = u64::try_from(settings).expect("small");
+        let actor = if A::STREAM == StreamKind::Conversation { Actor::Contact(CONTACT) } else { Actor::System };
+        let meta = CommandMeta::first(CommandId(Uuid::from_u128(self.made)), actor, self.now(), settings);
         // What is refused here is refused to an agent as well; the log is what counts.
         let _ = transact::<A>(self.store.as_ref(), stream, &meta, command, Vec::new()).await;
     }
@@ -214,6 +217,8 @@ impl Picture {
             let room = state.availability == Availability::Available && owned.len() < usize::from(HELD_MAX);
             assert!(!room || waiting().next().is_none(), "something waits while {agent} has room");
             assert!(!state.sessions.is_empty() || owned.is_empty(), "{agent} went home with work in New");
+            let opened = self.conversations.values().any(|(it, _)| it.lock == Some(*agent));
+            assert!(!opened || (!state.sessions.is_empty() && !state.lost), "{agent} is gone and has one open");
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What may be asked of an agent at work, and what follows. Whether the account is open and an away state can
 //! be chosen is the workspace's to say: see [`crate::workspace::WorkspaceState`].
 
+use super::bulk::{BULK_CONVERSATIONS_MAX, BULKS_MAX, BulkAct, BulkEnd};
 use super::event::{AgentEvent, Availability, AvailabilityCause, ClaimCause, FreeCause, Preferences, SignOutCause};
 use super::state::AgentState;
 use crate::decider::Decider;
 use crate::fact::CommandMeta;
-use crate::ids::{AwayStatusId, ConversationId, SessionId};
+use crate::ids::{AwayStatusId, BulkId, ConversationId, SessionId};
+use std::collections::BTreeSet;
 
 /// The open sessions of one agent at most.
 pub const SESSIONS_MAX: usize = 50;
@@ -71,6 +73,24 @@ pub enum Command {
     },
     /// Take nothing any more, because nobody is at the screen.
     LoseConnection,
+    /// Be at the screen again.
+    RestoreConnection,
+    /// Begin a bulk act.
+    BeginBulk {
+        /// The act.
+        bulk: BulkId,
+        /// What is done to each conversation.
+        act: BulkAct,
+        /// To which; one that is named twice counts once.
+        conversations: Vec<ConversationId>,
+    },
+    /// Say that a bulk act is over; said of one that is not under way, it changes nothing.
+    EndBulk {
+        /// The act.
+        bulk: BulkId,
+        /// How it ended.
+        end: BulkEnd,
+    },
 }
 
 /// Why what was asked of an agent may not happen.
@@ -85,6 +105,12 @@ pub enum Rejection {
     /// They take no conversations now.
     #[error("the agent is not available")]
     NotAvailable,
+    /// A bulk act of nothing, or of more than one takes.
+    #[error("a bulk act takes 1 to {BULK_CONVERSATIONS_MAX} conversations; narrow the selection")]
+    BulkOutOfBounds,
+    /// More bulk acts than one agent can look after.
+    #[error("{BULKS_MAX} bulk acts are under way; wait for one of them, or cancel it")]
+    TooManyBulks,
     /// They have as many as they are given at most.
     #[error("the agent has as many conversations in New as the workspace gives at most")]
     NoRoom,
@@ -122,13 +148,18 @@ impl Decider for Agent {
             Command::Free { conversation, cause } if state.holds.contains(conversation) => {
                 vec![AgentEvent::ConversationFreed { conversation: *conversation, cause: *cause }]
             }
-            Command::LoseConnection if state.availability == Availability::Available => {
-                availability_changes(state, Availability::Away, AvailabilityCause::ConnectionLost).into_iter().collect()
+            Command::LoseConnection if !state.lost && !state.sessions.is_empty() => lose_connection(state),
+            Command::BeginBulk { bulk, act, conversations } => return begin_bulk(state, *bulk, *act, conversations),
+            Command::EndBulk { bulk, end } if state.bulks.contains_key(bulk) => {
+                vec![AgentEvent::BulkEnded { bulk: *bulk, end: *end }]
             }
+            Command::RestoreConnection if state.lost => vec![AgentEvent::ConnectionRestored],
             Command::SignOut { .. }
             | Command::ChangePreferences { .. }
             | Command::Free { .. }
-            | Command::LoseConnection => Vec::new(),
+            | Command::LoseConnection
+            | Command::RestoreConnection
+            | Command::EndBulk { .. } => Vec::new(),
         })
     }
 
@@ -161,6 +192,13 @@ fn sign_out(state: &AgentState, sessions: impl IntoIterator<Item = SessionId>, c
     events
 }
 
+fn lose_connection(state: &AgentState) -> Vec<AgentEvent> {
+    let takes = state.availability == Availability::Available;
+    let away =
+        AgentEvent::AvailabilityChanged { availability: Availability::Away, cause: AvailabilityCause::ConnectionLost };
+    std::iter::once(AgentEvent::ConnectionLost).chain(takes.then_some(away)).collect()
+}
+
 fn availability_changes(
     state: &AgentState,
     availability: Availability,
@@ -183,6 +221,26 @@ fn claim(state: &AgentState, conversation: ConversationId, held_max: usize) -> R
 fn counts(state: &AgentState, conversation: ConversationId, cause: ClaimCause) -> Option<AgentEvent> {
     let held = state.holds.contains(&conversation);
     (!held).then_some(AgentEvent::ConversationClaimed { conversation, cause })
+}
+
+fn begin_bulk(
+    state: &AgentState,
+    bulk: BulkId,
+    act: BulkAct,
+    conversations: &[ConversationId],
+) -> Result<Vec<AgentEvent>, Rejection> {
+    if state.bulks.contains_key(&bulk) {
+        return Ok(Vec::new());
+    }
+    let mut seen = BTreeSet::new();
+    let once: Vec<_> = conversations.iter().copied().filter(|conversation| seen.insert(*conversation)).collect();
+    if once.is_empty() || once.len() > BULK_CONVERSATIONS_MAX {
+        return Err(Rejection::BulkOutOfBounds);
+    }
+    if state.bulks.len() >= BULKS_MAX {
+        return Err(Rejection::TooManyBulks);
+    }
+    Ok(vec![AgentEvent::BulkBegun { bulk, act, conversations: once }])
 }
 
 fn leave_retired(state: &AgentState, status: AwayStatusId) -> Vec<AgentEvent> {

@@ -1,6 +1,7 @@
 //! What can happen to an agent at work. Accounts, roles and rights are the workspace's.
 
-use crate::ids::{AwayStatusId, ConversationId, SessionId};
+use super::bulk::{BulkAct, BulkEnd};
+use crate::ids::{AwayStatusId, BulkId, ConversationId, SessionId};
 use crate::tagged::tagged;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,26 @@ pub enum AgentEvent {
         conversation: ConversationId,
         /// How it came about.
         cause: FreeCause,
+    },
+    /// No screen of the agent was connected for longer than the workspace allows.
+    ConnectionLost,
+    /// A screen of the agent is connected again.
+    ConnectionRestored,
+    /// The agent began a bulk act; its lines stand in the conversations and name it.
+    BulkBegun {
+        /// The act.
+        bulk: BulkId,
+        /// What is done to each conversation.
+        act: BulkAct,
+        /// To which, in order.
+        conversations: Vec<ConversationId>,
+    },
+    /// A bulk act is over.
+    BulkEnded {
+        /// The act.
+        bulk: BulkId,
+        /// How it ended.
+        end: BulkEnd,
     },
 }
 

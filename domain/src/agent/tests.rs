@@ -156,9 +156,16 @@ fn what_an_agent_owns_counts_until_it_is_freed() {
 fn a_lost_connection_makes_the_available_away() {
     let available = now(Availability::Available, AvailabilityCause::ByHand);
     let lost = now(Availability::Away, AvailabilityCause::ConnectionLost);
-    given::<Agent>([signed_in(1), available]).when(Command::LoseConnection).then([lost]);
+    let gone = AgentEvent::ConnectionLost;
+    given::<Agent>([signed_in(1), available]).when(Command::LoseConnection).then([gone.clone(), lost]);
     let lunch = now(Availability::AwayFor(LUNCH), AvailabilityCause::ByHand);
-    given::<Agent>([signed_in(1), lunch]).when(Command::LoseConnection).then_nothing();
+    given::<Agent>([signed_in(1), lunch.clone()]).when(Command::LoseConnection).then([gone.clone()]);
+    given::<Agent>([signed_in(1), lunch, gone.clone()]).when(Command::LoseConnection).then_nothing();
+    given::<Agent>([]).when(Command::LoseConnection).then_nothing();
+    let back = AgentEvent::ConnectionRestored;
+    given::<Agent>([signed_in(1), gone.clone()]).when(Command::RestoreConnection).then([back.clone()]);
+    given::<Agent>([signed_in(1), gone.clone(), back]).when(Command::LoseConnection).then([gone]);
+    given::<Agent>([signed_in(1)]).when(Command::RestoreConnection).then_nothing();
 }
 
 fn any_availability() -> impl Strategy<Value = Availability> {
@@ -178,6 +185,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1..6u128).prop_map(|n| Command::Count { conversation: conversation(n) }),
         (1..6u128).prop_map(|n| Command::Free { conversation: conversation(n), cause: FreeCause::Reassigned }),
         Just(Command::LoseConnection),
+        Just(Command::RestoreConnection),
     ]
 }
 
@@ -186,4 +194,28 @@ proptest! {
     fn a_command_given_again_at_once_changes_nothing(commands in prop::collection::vec(any_command(), 1..40)) {
         crate::decider::spec::repeats_change_nothing::<Agent>(&commands)?;
     }
+}
+
+#[test]
+fn a_bulk_act_is_under_way_until_it_is_over_and_names_each_conversation_once() {
+    let bulk = crate::ids::BulkId(Uuid::from_u128(9));
+    let act = BulkAct::Unassign;
+    let begin = |conversations: Vec<ConversationId>| Command::BeginBulk { bulk, act, conversations };
+    let under_way = AgentEvent::BulkBegun { bulk, act, conversations: vec![conversation(2), conversation(1)] };
+    let twice = vec![conversation(2), conversation(1), conversation(2)];
+    given::<Agent>([]).when(begin(twice.clone())).then([under_way.clone()]);
+    given::<Agent>([under_way.clone()]).when(begin(twice)).then_nothing();
+    given::<Agent>([]).when(begin(Vec::new())).then_rejected(Rejection::BulkOutOfBounds);
+    let too_many = (0..=BULK_CONVERSATIONS_MAX as u128).map(conversation).collect();
+    given::<Agent>([]).when(begin(too_many)).then_rejected(Rejection::BulkOutOfBounds);
+    let end = BulkEnd { cancelled: false, done: 2, unchanged: 0, refused: 0 };
+    let ended = AgentEvent::BulkEnded { bulk, end };
+    given::<Agent>([under_way.clone()]).when(Command::EndBulk { bulk, end }).then([ended.clone()]);
+    given::<Agent>([under_way, ended]).when(Command::EndBulk { bulk, end }).then_nothing();
+    let others = (0..BULKS_MAX as u128).map(|n| AgentEvent::BulkBegun {
+        bulk: crate::ids::BulkId(Uuid::from_u128(100 + n)),
+        act,
+        conversations: vec![conversation(1)],
+    });
+    given::<Agent>(others).when(begin(vec![conversation(1)])).then_rejected(Rejection::TooManyBulks);
 }

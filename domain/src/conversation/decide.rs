@@ -7,8 +7,9 @@ mod messages;
 mod ownership;
 mod progress;
 mod rejection;
+mod rules;
 
-pub use command::{Command, Opening, Outcome, Receive, ReplyContext, SendReply, Then};
+pub use command::{Command, Opening, Outcome, Receive, ReplyContext, RuleAct, RuleOrder, SendReply, Then};
 pub use rejection::Rejection;
 
 use super::event::ConversationEvent;
@@ -82,6 +83,7 @@ impl Decider for Conversation {
                 let known = state.breaches.contains(&(breach.clock, breach.metric));
                 Ok(only_if(!known, E::SlaBreached(*breach)))
             }
+            Command::ApplyRule(order) => Ok(rules::apply(state, order)),
             Command::Lock { agent } => ownership::lock(state, *agent),
             Command::TakeOverLock { agent } => ownership::take_over(state, *agent),
             Command::ReleaseLock { agent, cause } => {

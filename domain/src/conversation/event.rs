@@ -182,6 +182,17 @@ pub enum ConversationEvent {
         /// Who has it.
         to: AgentId,
     },
+    /// A rule, which is the actor, was for this conversation; what it did follows.
+    RuleApplied {
+        /// The fact that set it off.
+        trigger: EventId,
+    },
+    /// A rule would have answered, and was held back: one has, and no person since. So two programs can't go on
+    /// answering each other.
+    RuleHeldBack {
+        /// The fact that set it off.
+        trigger: EventId,
+    },
 }
 
 /// A service level that was missed.

@@ -41,6 +41,8 @@ pub struct State {
     pub breaches: BTreeSet<(EventId, Metric)>,
     /// Its notes; deleted ones are not among them.
     pub notes: BTreeMap<NoteId, KnownNote>,
+    /// What rules did since a person answered last.
+    pub answered_by_rule: Answering,
 }
 
 /// Where a conversation stands.
@@ -55,6 +57,18 @@ pub enum Queue {
     Pending,
     /// It is done.
     Resolved,
+}
+
+/// What rules did since a person answered last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// No rule answered.
+    #[default]
+    Free,
+    /// One did.
+    Done,
+    /// One did, and one that would have was held back.
+    HeldBack,
 }
 
 /// Which way a message went.
@@ -157,7 +171,7 @@ impl State {
             E::MessageRefused { message } => {
                 self.refused.insert(*message);
             }
-            E::MessageRedacted { .. } => {}
+            E::MessageRedacted { .. } | E::RuleApplied { .. } => {}
             E::ReplySent(reply) => self.replied(reply),
             E::DeliveryAccepted { reply, receipt } => {
                 if let Some(message) = self.messages.get_mut(reply) {
@@ -231,6 +245,7 @@ impl State {
             }
             E::Locked { agent } | E::LockTakenOver { to: agent, .. } => self.lock = Some(*agent),
             E::LockReleased { .. } => self.lock = None,
+            E::RuleHeldBack { .. } => self.answered_by_rule = Answering::HeldBack,
         }
     }
 
@@ -251,6 +266,10 @@ impl State {
 
     fn replied(&mut self, reply: &ReplySent) {
         use super::event::ReplyOrigin;
+        self.answered_by_rule = match reply.origin {
+            ReplyOrigin::Automation => Answering::Done,
+            ReplyOrigin::Desk | ReplyOrigin::Channel => Answering::Free,
+        };
         let message = KnownMessage {
             direction: Direction::Out,
             version: self.version,

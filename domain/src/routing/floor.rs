@@ -1,19 +1,21 @@
 //! Everything that routing knows, kept up fact by fact, and the work that follows from it: what to give to whom,
 //! what to take back from who left, what to bring back to New. Carrying it out is not done here.
 
+use super::quiet::Silence;
 use super::{Board, Class, Offer, Tracked};
 use crate::agent::{Agent, AgentEvent, AgentState, AvailabilityCause};
-use crate::conversation::{ConversationEvent as E, Queue};
+use crate::automation::Rule;
+use crate::conversation::{ConversationEvent as E, Queue, ReleaseCause};
 use crate::decider::Decider;
 use crate::fact::{Event, Fact};
-use crate::ids::{AgentId, ConversationId, EventId};
+use crate::ids::{AgentId, ConversationId, EventId, RuleId};
 use crate::time::Timestamp;
-use crate::workspace::{WhenAgentLeaves, Workspace, WorkspaceState};
+use crate::workspace::{WhenAgentLeaves, Workspace, WorkspaceEvent as W, WorkspaceState};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Give a conversation to an agent, because of its last fact.
     Give(Offer, EventId),
@@ -21,8 +23,27 @@ pub enum Work {
     Count(AgentId, ConversationId),
     /// Take the conversation from an agent who left, because of its last fact.
     Release(AgentId, ConversationId, EventId),
+    /// Have an agent who is no longer there have it open no longer, because of its last fact.
+    Unlock(AgentId, ConversationId, ReleaseCause, EventId),
     /// Bring a pending one back at this instant, which that fact set.
     Return(ConversationId, Timestamp, EventId),
+    /// Do what a rule asks of a conversation in which nothing happened.
+    Rule(Box<Ruling>),
+}
+
+/// A rule that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// Its version for which it is due.
+    pub version: u64,
+    /// Which rule, as it was when the conversation began.
+    pub rule: (RuleId, Rule),
+    /// When it is due.
+    pub due: Timestamp,
+    /// The last thing that a person or a channel did.
+    pub active: EventId,
 }
 
 /// All that routing knows.
@@ -40,10 +61,14 @@ pub struct Floor {
     /// Where what an agent owns and what their stream counts may differ.
     uncounted: BTreeSet<(AgentId, ConversationId)>,
     left: BTreeMap<ConversationId, AgentId>,
+    /// What each agent has open.
+    opened: HashMap<AgentId, BTreeSet<ConversationId>>,
+    unlocking: BTreeMap<ConversationId, (AgentId, ReleaseCause)>,
     returning: BTreeSet<(Timestamp, ConversationId)>,
     /// Conversations that are worked on; they are in no line.
     in_hand: HashSet<ConversationId>,
     board: Board,
+    silence: Silence,
 }
 
 impl Floor {
@@ -55,6 +80,9 @@ impl Floor {
                 Workspace::evolve(Arc::make_mut(&mut self.workspace), event);
                 self.settings_version = fact.version;
                 self.board.set_workspace(Arc::clone(&self.workspace));
+                if matches!(event, W::RuleSet { .. } | W::RulesOrdered { .. } | W::RuleRemoved { .. }) {
+                    self.silence.set_rules(fact.version, &self.workspace.automation);
+                }
                 None
             }
             Event::Agent(event) => {
@@ -73,10 +101,17 @@ impl Floor {
         }
         *known = version;
         Agent::evolve(state, event);
+        let closed = if matches!(event, AgentEvent::SignedOut { .. }) && state.sessions.is_empty() {
+            Some(ReleaseCause::SignedOut)
+        } else {
+            matches!(event, AgentEvent::ConnectionLost).then_some(ReleaseCause::ConnectionLost)
+        };
         let left = match event {
             AgentEvent::SignedOut { .. } => state.sessions.is_empty(),
-            AgentEvent::AvailabilityChanged { cause: AvailabilityCause::ConnectionLost, .. } => true,
-            AgentEvent::SignedIn { .. }
+            AgentEvent::ConnectionLost
+            | AgentEvent::AvailabilityChanged { cause: AvailabilityCause::ConnectionLost, .. } => true,
+            AgentEvent::ConnectionRestored
+            | AgentEvent::SignedIn { .. }
             | AgentEvent::AvailabilityChanged {
                 cause: AvailabilityCause::ByHand | AvailabilityCause::SignIn | AvailabilityCause::StatusRetired,
                 ..
@@ -91,9 +126,15 @@ impl Floor {
             }
             AgentEvent::AvailabilityChanged { cause: AvailabilityCause::SignOut, .. }
             | AgentEvent::PreferencesChanged { .. }
+            | AgentEvent::BulkBegun { .. }
+            | AgentEvent::BulkEnded { .. }
             | AgentEvent::NotificationsRead { .. } => false,
         };
         self.board.set_agent(agent, state);
+        if let Some(cause) = closed {
+            let opened = self.opened.get(&agent).into_iter().flatten();
+            self.unlocking.extend(opened.map(|conversation| (*conversation, (agent, cause))));
+        }
         if left {
             self.gone.insert(agent);
             let owned = self.owned.get(&agent).into_iter().flatten();
@@ -106,8 +147,16 @@ impl Floor {
             if fact.version <= tracked.version {
                 return None;
             }
-            let (owner, returns) = (owner_in_new(tracked), tracked.returns);
+            let (owner, returns, lock) = (owner_in_new(tracked), tracked.returns, tracked.lock);
             tracked.take(event, fact);
+            if tracked.lock != lock {
+                if let Some(before) = lock {
+                    self.opened.entry(before).or_default().remove(&id);
+                }
+                if let Some(now) = tracked.lock {
+                    self.opened.entry(now).or_default().insert(id);
+                }
+            }
             if let Some((at, _)) = returns {
                 self.returning.remove(&(at, id));
             }
@@ -144,6 +193,7 @@ impl Floor {
         if tracked.queue == Queue::Resolved {
             self.conversations.remove(&id);
         }
+        self.silence.watch(id, self.conversations.get(&id));
         self.line_up(id);
     }
 
@@ -165,7 +215,13 @@ impl Floor {
 
     /// The next work to be done at `now`. What it is about is in hand until [`Self::done`].
     pub fn next_work(&mut self, now: Timestamp) -> Option<Work> {
-        if let Some(work) = self.next_release().or_else(|| self.next_count()).or_else(|| self.next_return(now)) {
+        if let Some(work) = self
+            .next_release()
+            .or_else(|| self.next_unlock())
+            .or_else(|| self.next_count())
+            .or_else(|| self.next_return(now))
+            .or_else(|| self.next_ruling(now))
+        {
             return Some(work);
         }
         while let Some(offer) = self.board.next_offer() {
@@ -189,6 +245,15 @@ impl Floor {
         None
     }
 
+    fn next_unlock(&mut self) -> Option<Work> {
+        while let Some((id, (agent, cause))) = self.unlocking.pop_first() {
+            if let Some(tracked) = self.conversations.get(&id).filter(|it| it.lock == Some(agent)) {
+                return Some(Work::Unlock(agent, id, cause, tracked.last));
+            }
+        }
+        None
+    }
+
     fn next_count(&mut self) -> Option<Work> {
         while let Some((agent, id)) = self.uncounted.pop_first() {
             let counts = self.agents.get(&agent).is_some_and(|(_, state)| state.holds.contains(&id));
@@ -207,9 +272,25 @@ impl Floor {
         Some(Work::Return(due.1, at, fact))
     }
 
-    /// When the next pending conversation is to come back.
-    pub fn next_return_at(&self) -> Option<Timestamp> {
-        self.returning.first().map(|(at, _)| *at)
+    fn next_ruling(&mut self, now: Timestamp) -> Option<Work> {
+        while let Some((due, conversation, rule)) = self.silence.next(now) {
+            let Some(tracked) = self.conversations.get(&conversation) else { continue };
+            let Some(definition) = self.silence.rule(tracked.settings_version, rule) else { continue };
+            return Some(Work::Rule(Box::new(Ruling {
+                conversation,
+                version: tracked.version,
+                rule: (rule, definition.clone()),
+                due,
+                active: tracked.active.1,
+            })));
+        }
+        None
+    }
+
+    /// When the next thing is to be done that only has to be waited for.
+    pub fn next_due_at(&self) -> Option<Timestamp> {
+        let returns = self.returning.first().map(|(at, _)| *at);
+        returns.into_iter().chain(self.silence.next_at()).min()
     }
 
     /// Work was done, or could not be; the facts that it led to, or that spoke against it, were taken before.
@@ -220,19 +301,27 @@ impl Floor {
                 self.board.settle(offer.agent);
                 self.line_up(offer.conversation);
             }
-            Work::Count(..) | Work::Release(..) | Work::Return(..) => {}
+            Work::Count(..) | Work::Release(..) | Work::Unlock(..) | Work::Return(..) => {}
+            // If more happened before it could be done, it may be due another time.
+            Work::Rule(ruling) => {
+                let id = ruling.conversation;
+                self.silence.watch(id, self.conversations.get(&id));
+            }
         }
     }
 
     /// Work could not be done for now and is to be done later. Call it instead of [`Self::done`].
     pub fn again(&mut self, work: &Work) {
         match work {
-            Work::Give(..) => self.done(work),
+            Work::Give(..) | Work::Rule(_) => self.done(work),
             Work::Count(agent, conversation) => {
                 self.uncounted.insert((*agent, *conversation));
             }
             Work::Release(agent, conversation, _) => {
                 self.left.insert(*conversation, *agent);
+            }
+            Work::Unlock(agent, conversation, cause, _) => {
+                self.unlocking.insert(*conversation, (*agent, *cause));
             }
             Work::Return(conversation, at, _) => {
                 self.returning.insert((*at, *conversation));

@@ -1,9 +1,9 @@
 //! What routing needs to know of one conversation, by folding its facts; a small part of what its decider knows.
 
 use super::Class;
-use crate::conversation::{Assignee, ConversationEvent as E, Queue, Started};
-use crate::fact::Fact;
-use crate::ids::{AgentId, ConversationId, EventId};
+use crate::conversation::{Assignee, ConversationEvent as E, Queue, ReplyOrigin, Started, Visibility};
+use crate::fact::{Actor, Fact};
+use crate::ids::{AgentId, ConversationId, EventId, RuleId};
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 
@@ -24,6 +24,14 @@ pub struct Tracked {
     pub version: u64,
     /// Its last fact.
     pub last: EventId,
+    /// Who can read it.
+    pub visibility: Visibility,
+    /// The version of the settings under which it began.
+    pub settings_version: u64,
+    /// When a person or a channel last did something, and the fact that says so.
+    pub active: (Timestamp, EventId),
+    /// The rules that applied since, because nothing happened.
+    pub ruled: Vec<RuleId>,
     priority: i16,
     waiting_since: Option<Timestamp>,
     queued_at: Timestamp,
@@ -51,6 +59,10 @@ impl Tracked {
             returns: None,
             version: fact.version,
             last: fact.id,
+            visibility: started.visibility,
+            settings_version: fact.settings_version,
+            active: (fact.occurred_at, fact.id),
+            ruled: Vec::new(),
             priority: 0,
             waiting_since: None,
             queued_at: fact.occurred_at,
@@ -68,11 +80,14 @@ impl Tracked {
     pub fn take(&mut self, event: &E, fact: &Fact) {
         self.version = fact.version;
         self.last = fact.id;
+        self.stir(event, fact);
         match event {
             E::MessageReceived(_) => {
                 let at = fact.occurred_at;
                 self.waiting_since = Some(self.waiting_since.map_or(at, |since| since.min(at)));
             }
+            // Whom a rule answered still waits for somebody.
+            E::ReplySent(reply) if reply.origin == ReplyOrigin::Automation => {}
             E::ReplySent(_) => self.waiting_since = None,
             E::Assigned { to: Assignee::Agent(agent), .. } => self.agent = Some(*agent),
             E::Assigned { to: Assignee::Team(team), .. } => {
@@ -110,7 +125,30 @@ impl Tracked {
             | E::ThreadUnblocked
             | E::TopicAdded { .. }
             | E::TopicRemoved { .. }
-            | E::SlaBreached(_) => {}
+            | E::SlaBreached(_)
+            | E::RuleApplied { .. }
+            | E::RuleHeldBack { .. } => {}
+        }
+    }
+
+    /// Takes note of whether the fact is something that a person or a channel did, or of the rule that did it.
+    fn stir(&mut self, event: &E, fact: &Fact) {
+        let looked_at = matches!(
+            event,
+            E::Locked { .. }
+                | E::LockReleased { .. }
+                | E::LockTakenOver { .. }
+                | E::DeliveryAccepted { .. }
+                | E::DeliveryFailed { .. }
+                | E::SlaBreached(_)
+        );
+        match fact.actor {
+            Actor::Rule(rule) if matches!(event, E::RuleApplied { .. }) => self.ruled.push(rule),
+            Actor::Agent(_) | Actor::Contact(_) | Actor::Connector(_) if !looked_at => {
+                self.active = (self.active.0.max(fact.occurred_at), fact.id);
+                self.ruled.clear();
+            }
+            Actor::Rule(_) | Actor::System | Actor::Agent(_) | Actor::Contact(_) | Actor::Connector(_) => {}
         }
     }
 

@@ -214,7 +214,9 @@ impl Clocks {
             | E::PriorityChanged { .. }
             | E::Locked { .. }
             | E::LockReleased { .. }
-            | E::LockTakenOver { .. } => {}
+            | E::LockTakenOver { .. }
+            | E::RuleApplied { .. }
+            | E::RuleHeldBack { .. } => {}
         }
         ended
     }

@@ -107,7 +107,10 @@ impl Rules {
             | E::ChannelRightSet { .. }
             | E::ChannelRightCleared { .. }
             | E::TokenIssued { .. }
-            | E::TokenRevoked { .. } => return false,
+            | E::TokenRevoked { .. }
+            | E::RuleSet { .. }
+            | E::RulesOrdered { .. }
+            | E::RuleRemoved { .. } => return false,
         }
         true
     }

@@ -7,6 +7,7 @@ mod channels;
 mod command;
 mod redaction;
 mod rejection;
+mod rules;
 mod sla;
 mod teams;
 mod tokens;
@@ -105,6 +106,10 @@ impl Decider for Workspace {
                 tokens::issue(state, meta.at, &wanted)
             }
             Command::RevokeToken { token } => tokens::revoke(state, *token),
+
+            Command::SetRule { rule, definition } => rules::set(state, *rule, definition),
+            Command::OrderRules { order } => rules::order(state, order),
+            Command::RemoveRule { rule } => rules::remove(state, *rule),
         }
     }
 

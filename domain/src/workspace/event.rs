@@ -1,5 +1,6 @@
 //! What can happen to the workspace: everything that is set up rather than worked on.
 
+use crate::automation::Rule;
 use crate::contact::AttributeKey;
 use crate::content::{ContentId, ContentRef};
 use crate::conversation::Visibility;
@@ -304,6 +305,24 @@ pub enum WorkspaceEvent {
     TokenRevoked {
         /// The token.
         token: TokenId,
+    },
+
+    /// A rule was set, or changed; a new one is the last in order.
+    RuleSet {
+        /// The rule.
+        rule: RuleId,
+        /// What it does, and when.
+        definition: Box<Rule>,
+    },
+    /// Rules are asked in this order.
+    RulesOrdered {
+        /// All of them.
+        order: Vec<RuleId>,
+    },
+    /// A rule is no more.
+    RuleRemoved {
+        /// The rule.
+        rule: RuleId,
     },
 }
 

@@ -109,6 +109,10 @@ impl WorkspaceState {
                 self.tokens.insert(*token, issued);
             }
             WorkspaceEvent::TokenRevoked { token } => self.on_token(*token, |it| it.revoked = true),
+
+            WorkspaceEvent::RuleSet { rule, definition } => self.automation.set(*rule, definition),
+            WorkspaceEvent::RulesOrdered { order } => self.automation.order(order),
+            WorkspaceEvent::RuleRemoved { rule } => self.automation.remove(*rule),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
 use super::redactions::Redactions;
+use crate::automation::Automation;
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
 use crate::ids::{AgentId, AwayStatusId, ChannelId, GroupId, TeamId, TokenId, TopicId};
@@ -30,6 +31,8 @@ pub struct WorkspaceState {
     pub away_statuses: Catalog<AwayStatusId>,
     /// Every attribute that ever was defined.
     pub attributes: BTreeMap<AttributeKey, Attribute>,
+    /// The rules in force.
+    pub automation: Automation,
     /// The service level policies and calendars in force.
     pub sla: Rules,
     /// What is taken out of incoming texts before they are stored.

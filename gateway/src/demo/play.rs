@@ -21,7 +21,7 @@ pub(super) async fn play(stage: &Stage, cast: &Cast) -> Result<(), DemoError> {
     for scene in &script::story().conversation {
         let (channel, profile) = cast.channels[&scene.channel].clone();
         let redactor = Arc::default();
-        let source = Source { channel, profile, redactor, settings_version: cast.settings_version };
+        let source = Source { channel, profile, redactor, settings_version: cast.settings_version, rules: None };
         Scene { stage, cast, script: scene, source, last: None }.play().await?;
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! One piece of routing's work, written: each by a command whose id derives from what led to it.
 
+use crate::automation;
 use clew_domain::agent::{self, Agent, AgentState, FreeCause};
-use clew_domain::conversation::{self, Conversation, Queue, ReturnCause};
+use clew_domain::conversation::{self, Conversation, Queue, ReturnCause, RuleOrder};
 use clew_domain::decider::Decider;
 use clew_domain::derive;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{AgentId, ConversationId, EventId};
-use clew_domain::routing::{Class, Offer, Work, may_serve};
+use clew_domain::routing::{Class, Offer, Ruling, Work, may_serve};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::WorkspaceState;
 use clew_eventstore::store::{EventStore, StoreError};
@@ -32,24 +33,29 @@ pub(super) async fn carry_out(
         CommandMeta { causation: Some(cause), ..CommandMeta::first(id, Actor::System, at, settings_version) }
     };
     let known = known.unwrap_or_else(|| Loaded::at(AgentState::default(), 0));
-    match *work {
-        Work::Give(offer, cause) => {
+    match work {
+        &Work::Give(offer, cause) => {
             give(store, known, offer, workspace, &meta(cause, "distribution", offer.agent.0, now)).await
         }
-        Work::Count(agent, conversation) => {
+        &Work::Count(agent, conversation) => {
             // Not derived: the same may have to be counted again and again, and counting twice changes nothing.
             let id = clew_domain::ids::CommandId(Uuid::new_v4());
             let meta = CommandMeta::first(id, Actor::System, now, settings_version);
             count(store, known, agent, conversation, &meta).await
         }
-        Work::Release(agent, conversation, cause) => {
+        &Work::Release(agent, conversation, cause) => {
             let command = conversation::Command::Release { agent };
             one(store, conversation, &meta(cause, "agent left", agent.0, now), &command).await
         }
-        Work::Return(conversation, at, cause) => {
+        &Work::Unlock(agent, conversation, why, cause) => {
+            let command = conversation::Command::ReleaseLock { agent, cause: why };
+            one(store, conversation, &meta(cause, "unlock", agent.0, now), &command).await
+        }
+        &Work::Return(conversation, at, cause) => {
             let command = conversation::Command::ReturnToNew { cause: ReturnCause::TimeCame };
             one(store, conversation, &meta(cause, "time came", conversation.0, at), &command).await
         }
+        Work::Rule(ruling) => rule(store, ruling, workspace, settings_version).await,
     }
 }
 
@@ -60,6 +66,21 @@ async fn one(
     command: &conversation::Command,
 ) -> Result<(), StoreError> {
     answered(transact::<Conversation>(store, conversation.into(), meta, command, Vec::new()).await)
+}
+
+/// The last fact that was not a rule's and the rule name the act, so it is done once however often it is tried.
+async fn rule(
+    store: &dyn EventStore,
+    Ruling { conversation, version, rule: (id, rule), due, active }: &Ruling,
+    workspace: &WorkspaceState,
+    settings_version: u64,
+) -> Result<(), StoreError> {
+    let command = derive::consequence(active.0, "quiet rule", id.0);
+    let first = CommandMeta::first(command, Actor::Rule(*id), *due, settings_version);
+    let meta = CommandMeta { causation: Some(*active), ..first };
+    let acts = automation::of_quiet(workspace, rule);
+    let order = RuleOrder { trigger: *active, version: *version, acts };
+    one(store, *conversation, &meta, &conversation::Command::ApplyRule(order)).await
 }
 
 /// The claim, the limit, the availability and the right are all decided on what the two streams hold when the one

@@ -139,6 +139,7 @@ impl From<workspace::Rejection> for Problem {
             R::Policy(_) => plain(&kinds::INVALID_VALUE).with("field", "policy"),
             R::Pattern(_) => plain(&kinds::INVALID_VALUE).with("field", "pattern"),
             R::CalendarInUse(thing) => about(plain(&kinds::IN_USE), thing),
+            R::Rule(_) => plain(&kinds::INVALID_VALUE).with("field", "definition"),
             R::NotAnOrder => plain(&kinds::INVALID_VALUE).with("field", "order"),
             R::FilledByProgramsOnly(key) => plain(&kinds::FILLED_BY_PROGRAMS).with("key", key),
             R::NotA { key, kind } => plain(&kinds::INVALID_ATTRIBUTE_VALUE).with("key", key).with("kind", kind),
@@ -160,6 +161,7 @@ fn about(problem: Problem, thing: &Thing) -> Problem {
         Thing::Calendar(id) => problem.with("calendar", id),
         Thing::SlaPolicy(id) => problem.with("sla_policy", id),
         Thing::RedactionPattern(id) => problem.with("redaction_pattern", id),
+        Thing::Rule(id) => problem.with("rule", id),
     }
 }
 
@@ -167,7 +169,8 @@ impl From<agent::Rejection> for Problem {
     fn from(rejection: agent::Rejection) -> Self {
         let kind = match rejection {
             agent::Rejection::NotSignedIn => &kinds::NOT_SIGNED_IN,
-            agent::Rejection::TooManySessions => &kinds::TOO_MANY,
+            agent::Rejection::TooManySessions | agent::Rejection::TooManyBulks => &kinds::TOO_MANY,
+            agent::Rejection::BulkOutOfBounds => &kinds::INVALID_VALUE,
             agent::Rejection::NotAvailable | agent::Rejection::NoRoom => &kinds::TAKES_NO_MORE,
         };
         Self::new(kind).detail(rejection.to_string())

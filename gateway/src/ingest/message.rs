@@ -129,6 +129,14 @@ pub(super) fn of_conversation(error: TransactError<Rejection>) -> IngestError {
     }
 }
 
+pub(super) fn of_chain(error: TransactError<IngestError>) -> IngestError {
+    match error {
+        TransactError::Rejected(error) => error,
+        TransactError::Store(error) => IngestError::Store(error),
+        TransactError::ForeignEvent(stream) => IngestError::Store(foreign(stream)),
+    }
+}
+
 pub(super) fn of_contact(error: TransactError<contact::Rejection>) -> IngestError {
     match error {
         TransactError::Rejected(rejection) => IngestError::Contact(rejection),

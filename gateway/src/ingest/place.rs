@@ -2,12 +2,17 @@
 //! conversation that takes the message.
 
 use super::contact::KnownContact;
+use super::message::of_chain;
 use super::{ChannelMessage, Ingest, IngestError, Ingested, Source, ThreadName, ingested};
-use clew_domain::conversation::{self, Receive, Rejection, Visibility};
+use crate::automation::Inbound;
+use clew_domain::automation::Text;
+use clew_domain::contact::{Contact, ContactState};
+use clew_domain::conversation::{self, Conversation, Receive, Rejection, Visibility};
 use clew_domain::derive;
 use clew_domain::fact::CommandMeta;
-use clew_domain::ids::{ChannelId, PublicRootId, ThreadId};
+use clew_domain::ids::{ChannelId, ContactId, ConversationId, PublicRootId, ThreadId};
 use clew_eventstore::sealed::SealedContent;
+use clew_eventstore::transact::{Done, Loaded, transact_chain};
 use std::time::Duration;
 
 /// How long a message waits for the threads view when it answers one that is not known.
@@ -18,6 +23,14 @@ pub(super) struct Place {
     pub(super) thread: ThreadId,
     pub(super) root: Option<PublicRootId>,
     pub(super) number: u32,
+}
+
+/// A message on its way in.
+pub(super) struct Incoming<'a> {
+    pub(super) receive: Receive,
+    pub(super) contents: Vec<SealedContent>,
+    pub(super) text: Text,
+    pub(super) contact: &'a KnownContact,
 }
 
 impl Ingest {
@@ -69,8 +82,7 @@ impl Ingest {
         source: &Source,
         place: &Place,
         meta: &CommandMeta,
-        mut receive: Receive,
-        contents: Vec<SealedContent>,
+        Incoming { mut receive, contents, text, contact }: Incoming<'_>,
     ) -> Result<Ingested, IngestError> {
         let message = receive.message.message;
         if let Some(ingested) = self.refuse_in_blocked_root(place, meta, &receive).await? {
@@ -82,13 +94,36 @@ impl Ingest {
             receive.opening.started.number = number;
             receive.opening.started.previous = (number > 1).then(|| derive::conversation(place.thread, number - 1));
             receive.reopens = source.profile.reopens && !self.exists(place.thread, number + 1).await?;
-            let command = conversation::Command::Receive(receive.clone());
-            match self.act(conversation, meta, &command, contents.clone()).await {
+            let inbound = Inbound {
+                meta,
+                command: &conversation::Command::Receive(receive.clone()),
+                contents: &contents,
+                text: &text,
+                number: contact.number,
+                profile: &source.profile,
+                workspace: source.rules.as_deref(),
+                vault: &self.vault,
+            };
+            match self.act_with_rules(contact.id, conversation, &inbound).await {
                 Ok(done) => return Ok(ingested(conversation, message, &done, 0)),
                 Err(IngestError::Rejected(Rejection::AlreadyResolved)) => number += 1,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// One commit holds the message and all that rules make of it.
+    async fn act_with_rules(
+        &self,
+        contact: ContactId,
+        conversation: ConversationId,
+        inbound: &Inbound<'_>,
+    ) -> Result<Done<conversation::State>, IngestError> {
+        let (first, second) = (contact.into(), conversation.into());
+        let decide = |contact: &ContactState, there: &Loaded<conversation::State>| inbound.decide(contact, there);
+        let done =
+            transact_chain::<Contact, Conversation, IngestError>(&*self.store, first, second, inbound.meta, decide);
+        done.await.map_err(of_chain)
     }
 
     /// A public thread that is blocked in one contact's conversation is blocked for all; the refusal is logged there.

@@ -6,6 +6,7 @@ pub mod catalogs;
 pub mod channels;
 pub mod projections;
 pub mod redactions;
+pub mod rules;
 pub mod settings;
 pub mod sla;
 pub mod teams;

@@ -6,6 +6,7 @@ pub mod bulk;
 pub mod locks;
 pub mod messages;
 pub mod notes;
+pub mod presence;
 pub mod replay;
 pub mod transcript;
 pub mod view;

@@ -1,8 +1,10 @@
 //! What happens, as it happens: `GET /v1/feed`, server-sent events. The id of each event is the position to resume
 //! from; where that is no longer known, `reset` says that everything is to be fetched again.
 
+use super::conversations::presence::Viewers;
 use super::queues::counts_of;
 use crate::auth::Caller;
+use crate::connections::{self, Turn};
 use crate::error::{Problem, kinds};
 use crate::extract::Query;
 use crate::reader::Reader;
@@ -22,10 +24,11 @@ use clew_projections::queues::Filter;
 use futures::stream::{self, Stream, StreamExt};
 use prometheus_client::metrics::gauge::Gauge;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -56,8 +59,8 @@ struct AgentChanged {
 
 /// What happens, as it happens
 ///
-/// Events: `conversation`, `counts`, `notification`, `agent`, `contact`, `saved_replies`, `settings`, `reset`. A comment
-/// every 15 seconds shows that the connection lives.
+/// Events: `conversation`, `counts`, `notification`, `agent`, `contact`, `saved_replies`, `settings`, `presence`,
+/// `reset`. A comment every 15 seconds shows that the connection lives.
 #[utoipa::path(
     get, path = "/v1/feed", tag = "feed",
     responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"))
@@ -71,55 +74,26 @@ pub async fn feed(
     let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?").to_owned());
     let after: Option<Cursor> = last.or(wanted.after).map(|text| text.parse()).transpose()?;
     let max = app.config.feeds_per_caller_max;
-    let turn = app.feed_turns.take(caller.agent, max);
+    let turn = app.connections.take(caller.agent, max);
     let turn = turn.ok_or_else(|| Problem::new(&kinds::TOO_MANY_FEEDS).with("max", max))?;
     app.metrics.feeds_open.inc();
     let turn = (turn, OpenFeed(app.metrics.feeds_open.clone()));
+    connections::restore(&app, caller.agent).await?;
+    let (presence, viewed) = (app.presence.changes(), app.presence.viewed());
     let subscription = app.projections.feed().subscribe(after.as_ref());
     let from = after.unwrap_or_else(|| app.projections.feed().position());
-    let client = Client { app, caller, subscription, waiting: VecDeque::new(), _turn: turn };
+    let mut client = Client { app, caller, subscription, presence, waiting: VecDeque::new(), _turn: turn };
+    for conversation in viewed {
+        client.tell_presence(conversation)?;
+    }
     // The first event tells where one is, so that a client that gets nothing else can resume.
     let hello = stream::once(std::future::ready(Ok(event("hello", &from, &serde_json::json!({})))));
     let events = stream::unfold(client, |mut client| async { Some((Ok(client.next().await?), client)) });
     Ok(Sse::new(hello.chain(events)).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
-/// How many feeds each caller holds open.
-#[derive(Clone, Debug, Default)]
-pub struct Turns(Arc<Mutex<HashMap<AgentId, u32>>>);
-
-/// Leave to hold a feed open, given back when dropped.
-struct Turn {
-    turns: Turns,
-    agent: AgentId,
-}
-
 /// Counts a feed as open until dropped.
 struct OpenFeed(Gauge);
-
-impl Turns {
-    fn take(&self, agent: AgentId, max: u32) -> Option<Turn> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(agent).or_insert(0);
-        if *count >= max {
-            return None;
-        }
-        *count += 1;
-        Some(Turn { turns: self.clone(), agent })
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut open = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.agent) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.agent);
-            }
-        }
-    }
-}
 
 impl Drop for OpenFeed {
     fn drop(&mut self) {
@@ -131,6 +105,7 @@ struct Client {
     app: AppState,
     caller: Caller,
     subscription: Subscription,
+    presence: broadcast::Receiver<ConversationId>,
     waiting: VecDeque<Event>,
     _turn: (Turn, OpenFeed),
 }
@@ -145,6 +120,13 @@ impl Client {
             }
             let next = tokio::select! {
                 next = self.subscription.next() => next?,
+                moved = self.presence.recv() => {
+                    // Who missed some hears of them when they change again, or from the conversation itself.
+                    if let Ok(conversation) = moved {
+                        self.tell_presence(conversation).ok()?;
+                    }
+                    continue;
+                }
                 _ = stopping.wait_for(|stop| *stop) => return None,
             };
             // Rights may have changed since the feed was opened.
@@ -202,6 +184,16 @@ impl Client {
         for (index, (name, data)) in told.into_iter().enumerate() {
             let made = Event::default().event(name).data(data.to_string());
             self.waiting.push_back(if index == last { made.id(notices.cursor.to_string()) } else { made });
+        }
+        Ok(())
+    }
+
+    /// Has no place in the log: it is told to who is there, and never again.
+    fn tell_presence(&mut self, conversation: ConversationId) -> Result<(), Problem> {
+        let row = self.app.projections.queues().row(conversation)?;
+        if row.is_some_and(|row| self.caller.may_read(row.channel)) {
+            let viewers = Viewers::of(&self.app, &self.caller.workspace, conversation);
+            self.waiting.push_back(Event::default().event("presence").data(json(&viewers).to_string()));
         }
         Ok(())
     }

@@ -195,6 +195,7 @@ pub async fn take_in(
     let connected = settings.workspace.connected_channel(channel).ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     let source =
         Source::of(&settings.workspace, settings.version, channel).ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
+    let source = Source { rules: Some(Arc::clone(&settings.workspace)), ..source };
     let secret = match connected.secret {
         None => return Err(Problem::new(&kinds::SIGNATURE_INVALID).detail("the channel has no secret yet; set one")),
         Some(content) => Reader::new(&app, Arc::clone(&settings.workspace)).open::<Secret>(content).await?,

@@ -187,8 +187,18 @@ fn holds(row: &Row, text: &str) -> bool {
 }
 
 impl Narrowed {
+    /// To these alone.
+    pub(crate) fn to(
+        channel: Option<ChannelId>,
+        team: Option<TeamId>,
+        assignee: Option<String>,
+        topic: Option<TopicId>,
+    ) -> Self {
+        Self { channel, team, assignee, topic, ..Self::default() }
+    }
+
     /// What the caller may see of what is asked for.
-    fn filter(&self, caller: &Caller) -> Result<Filter, Problem> {
+    pub(crate) fn filter(&self, caller: &Caller) -> Result<Filter, Problem> {
         let readable = caller.readable_channels();
         let channels = match self.channel {
             Some(channel) => Some(readable.into_iter().filter(|readable| *readable == channel).collect()),

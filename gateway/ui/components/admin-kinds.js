@@ -7,6 +7,7 @@ import { moment, number, t, tSlug } from '../i18n.js';
 import { state } from '../store.js';
 import { problemText } from '../problems.js';
 import { openDialog, openForm } from './dialog.js';
+import { ruleKinds } from './rule-kinds.js';
 import { slaKinds } from './sla-kinds.js';
 import { redactionTrial } from './redaction-trial.js';
 import { tell } from './toast.js';
@@ -160,6 +161,7 @@ export const kinds = {
     retireLabel: 'admin.revoke',
   },
   ...slaKinds,
+  ...ruleKinds,
 };
 
 /** @param {any} team @param {Tools['doing']} doing */

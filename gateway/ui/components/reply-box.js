@@ -7,7 +7,7 @@ import { number, t } from '../i18n.js';
 import { draft, keepDraft, sendReply } from '../drafts.js';
 import { problemText } from '../problems.js';
 import { on } from '../store.js';
-import { act, takeLock, thread } from '../thread.js';
+import { act, sayTyping, takeLock, thread } from '../thread.js';
 import { attachments } from './attachments.js';
 import { contactName } from './chips.js';
 import { lockedByOther, replyNotice } from './reply-notice.js';
@@ -31,7 +31,7 @@ export function replyBox({ signal, contact, moved }) {
     class: 'reply-input',
     rows: '3',
     dir: 'auto',
-    onInput: () => (changed(), takeLock()),
+    onInput: () => (changed(), takeLock(), kind === 'reply' && sayTyping()),
     onKeydown: onKey,
     onPaste: (/** @type {ClipboardEvent} */ e) => e.clipboardData?.files.length && kind === 'reply' && (e.preventDefault(), files.add(e.clipboardData.files)),
   });

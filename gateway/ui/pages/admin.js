@@ -13,7 +13,14 @@ import { confirm, field, openForm } from '../components/dialog.js';
 import { openMenu } from '../components/menu.js';
 import { tell } from '../components/toast.js';
 
-const SETTINGS = /** @type {const} */ (['agents_may_mask', 'first_response_assigns', 'conversations_per_agent_max', 'lock_grace_s']);
+const SETTINGS = /** @type {const} */ (['agents_may_mask', 'first_response_assigns', 'conversations_per_agent_max', 'lock_grace_s', 'when_agent_leaves']);
+
+/** @param {typeof SETTINGS[number]} name @param {any} value @returns {import('../components/dialog.js').Field} */
+function settingField(name, value) {
+  const label = t(`setting.${name}`);
+  if (name === 'when_agent_leaves') return { name, label, type: 'select', value, options: [{ id: 'hand_over', name: t('leaves.hand_over') }, { id: 'keep', name: t('leaves.keep') }] };
+  return { name, label, type: typeof value === 'boolean' ? 'checkbox' : 'number', value };
+}
 
 /** @param {AbortSignal} signal */
 export function adminPage(signal) {
@@ -136,7 +143,7 @@ export function adminPage(signal) {
             doing(() => admin.put('settings', { ...settings, ...Object.fromEntries([...readers].map(([key, get]) => [key, get()])) }));
           },
         },
-        known.map((s) => field({ name: s, label: t(`setting.${s}`), type: typeof settings[s] === 'boolean' ? 'checkbox' : 'number', value: settings[s] }, readers)),
+        known.map((s) => field(settingField(s, settings[s]), readers)),
         h('div', { class: 'row-actions start' }, h('button', { type: 'submit', class: 'primary' }, t('save'))),
       ),
     );

@@ -1,9 +1,9 @@
 // For supervisors: the queues with many acts at once, the breaches by due time, and how the agents are doing, live.
 
-import { bulk, queues, reference } from '../endpoints.js';
+import { bulk, queues, reference, reports } from '../endpoints.js';
 import { fill, h, randomId } from '../dom.js';
 import { icon } from '../icons.js';
-import { ago, exact, t, tSlug } from '../i18n.js';
+import { ago, duration, exact, t, tSlug } from '../i18n.js';
 import { refreshCounts } from '../feed.js';
 import { problemText } from '../problems.js';
 import { list, openList, reloadList } from '../queue.js';
@@ -19,13 +19,23 @@ import { queueList } from '../components/queue-list.js';
 import { tell } from '../components/toast.js';
 
 const QUEUES = /** @type {const} */ (['new', 'pending', 'resolved']);
-/** A bulk command is sent in parts, so that progress can be shown. */
-const PART = 50;
+/** How often a bulk act is asked how far it is. */
+const ASK_EVERY_MS = 400;
+
+/** The time at work, state by state. @param {import('../types.js').StateTime[]} states */
+const timesText = (states) => states.filter((s) => s.availability).map((s) => `${availabilityName(/** @type {import('../types.js').Availability} */ (s.availability))} ${duration(s.seconds * 1000)}`).join(' · ') || '—';
+
+/** @param {{agent?: string|null, team?: string|null}} to */
+const assignAct = (to) => (to.agent ? { assign: { kind: 'agent', id: to.agent } } : to.team ? { assign: { kind: 'team', id: to.team } } : 'unassign');
 
 /** @param {AbortSignal} signal */
 export function supervisorPage(signal) {
   /** @type {Set<string>} */
   const selection = new Set();
+  /** Whether all that the filters find is meant, shown or not. */
+  let whole = false;
+  /** @type {Map<string, import('../types.js').StateTime[]>} */
+  const times = new Map();
   const figures = h('div', { class: 'figures' });
   const tabs = h('nav', { class: 'queues', 'aria-label': t('queue.label') });
   const bar = h('div', { class: 'bulk-bar' });
@@ -47,6 +57,7 @@ export function supervisorPage(signal) {
   /** @param {import('../router.js').Route} route */
   function update(route) {
     const queue = QUEUES.find((q) => q === route.rest[0]) ?? 'new';
+    whole = false;
     if (queue !== list.queue) selection.clear();
     openList(queue, route.query);
     refreshCounts();
@@ -63,15 +74,19 @@ export function supervisorPage(signal) {
   }
 
   function drawBar() {
-    const n = selection.size;
+    const all = state.counts?.[list.queue].total ?? 0;
+    const n = whole ? all : selection.size;
+    const more = !list.filters.text && all > list.rows.length && may('act_in_bulk');
     fill(
       bar,
       h('span', { role: 'status' }, n ? t('supervisor.selected', { n }) : t('supervisor.hint')),
       h('span', { class: 'spring' }),
       h('button', { type: 'button', class: 'quiet', onClick: selectAll }, t('supervisor.select-all')),
-      n > 0 && h('button', { type: 'button', class: 'quiet', onClick: () => (selection.clear(), rows.redraw(), drawBar()) }, t('supervisor.clear')),
+      more && !whole && h('button', { type: 'button', class: 'quiet', onClick: () => ((whole = true), drawBar()) }, t('supervisor.all-found', { n: all })),
+      n > 0 && h('button', { type: 'button', class: 'quiet', onClick: () => ((whole = false), selection.clear(), rows.redraw(), drawBar()) }, t('supervisor.clear')),
       h('button', { type: 'button', disabled: !n || !may('act_in_bulk'), 'aria-haspopup': 'listbox', onClick: (/** @type {Event} */ e) => assign(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('user'), t('supervisor.assign')),
       h('button', { type: 'button', disabled: !n || !may('act_in_bulk') || list.queue === 'resolved', 'aria-haspopup': 'menu', onClick: (/** @type {Event} */ e) => resolve(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('check'), t('supervisor.resolve')),
+      h('button', { type: 'button', disabled: !n || !may('act_in_bulk'), 'aria-haspopup': 'listbox', onClick: (/** @type {Event} */ e) => addTopic(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('tag'), t('supervisor.topic')),
     );
   }
 
@@ -83,62 +98,80 @@ export function supervisorPage(signal) {
 
   /** @param {HTMLElement} anchor */
   function assign(anchor) {
-    openPicker(anchor, { label: t('assign.label'), placeholder: t('assign.search'), align: 'end', choices: assignees, pick: (choice) => run((ids, key) => bulk.assign(ids, target(choice.id), key)) });
+    openPicker(anchor, { label: t('assign.label'), placeholder: t('assign.search'), align: 'end', choices: assignees, pick: (choice) => run(assignAct(target(choice.id))) });
+  }
+
+  /** @param {HTMLElement} anchor */
+  function addTopic(anchor) {
+    openMenu(anchor, t('supervisor.topic'), state.reference.topics.map((topic) => ({ label: topic.name, act: () => run({ add_topic: topic.id }) })), { align: 'end' });
   }
 
   /** @param {HTMLElement} anchor */
   function resolve(anchor) {
-    const n = selection.size;
+    const n = whole ? (state.counts?.[list.queue].total ?? 0) : selection.size;
     openMenu(
       anchor,
       t('state.resolve-why'),
       /** @type {const} */ (['answered', 'no_reply_needed', 'spam']).map((reason) => ({
         label: tSlug('reason', reason),
         act: async () => {
-          if (await confirm({ title: t('supervisor.question', { n }), text: t('supervisor.question-text'), act: t('state.resolve'), danger: false })) run((ids, key) => bulk.resolve(ids, reason, key));
+          if (await confirm({ title: t('supervisor.question', { n }), text: t('supervisor.question-text'), act: t('state.resolve'), danger: false })) run({ resolve: reason });
         },
       })),
       { align: 'end' },
     );
   }
 
-  /** @param {(ids: string[], key: string) => Promise<{results: {conversation: string, outcome: string}[]}>} act */
+  /** Which conversations are meant: those selected, or all that the filters find. */
+  function meant() {
+    if (!whole) return { conversations: [...selection] };
+    const { channel, team, assignee, topic } = list.filters;
+    return { filter: { queue: list.queue, channel: channel || null, team: team || null, assignee: assignee || null, topic: topic || null } };
+  }
+
+  /** The server goes on with it by itself; closing the window changes nothing. @param {any} act */
   async function run(act) {
-    const ids = [...selection];
-    const progress = h('progress', { max: String(ids.length), value: 0, class: 'wide', 'aria-label': t('loading') });
-    const told = h('p', { role: 'status' }, t('supervisor.progress', { done: 0, n: ids.length }));
-    /** @type {() => void} */
-    let close = () => {};
-    openDialog({ title: t('loading'), class: 'narrow', body: (end) => ((close = end), [progress, told]) });
-    let done = 0;
-    let refused = 0;
     try {
-      for (let from = 0; from < ids.length; from += PART) {
-        const part = ids.slice(from, from + PART);
-        const { results } = await act(part, randomId());
-        for (const result of results) {
-          if (result.outcome === 'refused') refused++;
-          else selection.delete(result.conversation);
-        }
-        done = from + part.length;
-        progress.value = done;
-        told.textContent = t('supervisor.progress', { done, n: ids.length });
-      }
-      tell([t('supervisor.done', { n: done - refused }), refused ? t('supervisor.refused', { n: refused }) : ''].filter(Boolean).join(' · '), refused ? 'error' : 'info');
+      const { bulk: id, total } = await bulk.begin({ act, ...meant() }, randomId());
+      const end = await follow(id, total);
+      for (const line of end.lines) if (line.outcome !== 'refused') selection.delete(line.conversation);
+      const refused = end.lines.filter((line) => line.outcome === 'refused').length;
+      tell([t('supervisor.done', { n: end.lines.length - refused }), refused ? t('supervisor.refused', { n: refused }) : '', end.cancelled ? t('supervisor.cancelled') : ''].filter(Boolean).join(' · '), refused ? 'error' : 'info');
     } catch (error) {
       tell(problemText(error), 'error');
     }
-    close();
+    whole = false;
     reloadList();
     refreshCounts();
     rows.redraw();
     drawBar();
   }
 
+  /** Shows how far it is until it is over. @param {string} id @param {number} n */
+  async function follow(id, n) {
+    const progress = h('progress', { max: String(n), value: 0, class: 'wide', 'aria-label': t('loading') });
+    const told = h('p', { role: 'status' }, t('supervisor.progress', { done: 0, n }));
+    const stop = h('button', { type: 'button', onClick: () => bulk.cancel(id).catch((error) => tell(problemText(error), 'error')) }, t('cancel'));
+    /** @type {() => void} */
+    let close = () => {};
+    openDialog({ title: t('loading'), class: 'narrow', body: (end) => ((close = end), [progress, told, stop]) });
+    try {
+      for (;;) {
+        const now = await bulk.progress(id);
+        progress.value = now.lines.length;
+        told.textContent = t('supervisor.progress', { done: now.lines.length, n });
+        if (now.ended) return now;
+        await new Promise((done) => setTimeout(done, ASK_EVERY_MS));
+      }
+    } finally {
+      close();
+    }
+  }
+
   function drawAgents() {
     drawTabs();
     const focused = document.activeElement instanceof HTMLElement && agents.contains(document.activeElement) ? document.activeElement.dataset.agent : '';
-    const head = /** @type {const} */ (['supervisor.agent', 'supervisor.state', 'supervisor.since', 'supervisor.load', 'supervisor.teams']);
+    const head = /** @type {const} */ (['supervisor.agent', 'supervisor.state', 'supervisor.since', 'supervisor.times', 'supervisor.load', 'supervisor.teams']);
     const ordered = [...state.reference.agents].sort((a, b) => Number(b.availability?.kind === 'available') - Number(a.availability?.kind === 'available') || a.name.localeCompare(b.name));
     fill(
       agents,
@@ -161,6 +194,7 @@ export function supervisorPage(signal) {
                 a.signed_in === false && h('small', { class: 'muted block' }, t('supervisor.signed-out')),
               ),
               h('td', { title: a.since ? exact(a.since) : null }, a.since ? ago(a.since) : '—'),
+              h('td', { class: 'muted' }, timesText(times.get(a.id) ?? [])),
               h('td', { class: 'number' }, h('span', { class: 'load' }, String(a.open_conversations ?? '–'), h('meter', { min: '0', max: '10', value: String(a.open_conversations ?? 0), 'aria-hidden': 'true' }))),
               h('td', { class: 'muted' }, (a.teams ?? []).map((x) => x.name).join(', ')),
             ),
@@ -189,6 +223,14 @@ export function supervisorPage(signal) {
     ]);
   }
 
+  /** How the last day was spent. */
+  async function readTimes() {
+    const items = await reports.agentTimes().catch(() => []);
+    if (signal.aborted) return;
+    for (const item of items) times.set(item.agent.id, item.states);
+    drawAgents();
+  }
+
   /** Loads change with every assignment: they are read again, not guessed. */
   const every = setInterval(async () => {
     const items = await reference.list('agents').catch(() => null);
@@ -199,6 +241,7 @@ export function supervisorPage(signal) {
   signal.addEventListener('abort', () => clearInterval(every));
 
   drawAgents();
+  if (may('see_everyone')) readTimes();
   on('counts', drawTabs, signal);
   on('list', drawBar, signal);
   on('agents', drawAgents, signal);

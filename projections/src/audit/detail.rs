@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::projection::FoldError;
 use crate::rows::Rows;
 use clew_domain::agent::AgentEvent as A;
-use clew_domain::agent::Availability;
+use clew_domain::agent::{Availability, BulkAct};
 use clew_domain::contact::{AttributeKey, ContactEvent as P};
 use clew_domain::conversation::{Assignee, ConversationEvent as C, Queue, ReturnCause};
 use clew_domain::fact::{Event, Fact};
@@ -64,6 +64,8 @@ pub enum Object {
     RedactionPattern(RuleId),
     /// A token.
     Token(TokenId),
+    /// A rule.
+    Rule(RuleId),
     /// A collection of saved replies.
     Collection(CollectionId),
     /// A saved reply of the stream's collection.
@@ -335,6 +337,9 @@ fn of_conversation(rows: &mut Rows, id: ConversationId, event: &C) -> Result<Det
         C::LockTakenOver { from, to } => {
             (this, vec![change("lock", Some(Value::Agent(*from)), Some(Value::Agent(*to)))])
         }
+        C::RuleApplied { trigger } | C::RuleHeldBack { trigger } => {
+            (this, vec![now("trigger", Value::Event(*trigger))])
+        }
     };
     rows.put(&key, standing);
     Ok(Detail { contact, object, changes })
@@ -381,6 +386,25 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
         }
         A::PreferencesChanged { preferences } => plain(this, definitions::preferences(rows, stream.id, preferences)?),
         A::NotificationsRead { .. } => plain(this, Vec::new()),
+        A::ConnectionLost | A::ConnectionRestored => {
+            plain(this, Vec::new())
+        }
+        A::BulkBegun { act, conversations, .. } => {
+            let act = match act {
+                BulkAct::Resolve(reason) => now("resolve", word(reason)),
+                BulkAct::Assign(Assignee::Agent(agent)) => now("assign", Value::Agent(*agent)),
+                BulkAct::Assign(Assignee::Team(team)) => now("assign", Value::Team(*team)),
+                BulkAct::Unassign => now("assign", Value::Flag(false)),
+                BulkAct::AddTopic(topic) => now("add_topic", Value::Topic(*topic)),
+                BulkAct::RemoveTopic(topic) => now("remove_topic", Value::Topic(*topic)),
+            };
+            plain(this, vec![act, now("conversations", number(conversations.len()))])
+        }
+        A::BulkEnded { end, .. } => {
+            let counts = [("done", end.done), ("unchanged", end.unchanged), ("refused", end.refused)];
+            let counts = counts.into_iter().map(|(field, count)| now(field, number(count)));
+            plain(this, counts.chain([now("cancelled", Value::Flag(end.cancelled))]).collect())
+        }
         A::ConversationClaimed { conversation, cause } => {
             plain(Object::Conversation(*conversation), vec![now("cause", word(cause))])
         }

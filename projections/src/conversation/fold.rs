@@ -88,6 +88,8 @@ fn head(header: &mut Header, event: &E, fact: &Fact) {
         E::Locked { agent } | E::LockTakenOver { to: agent, .. } => header.lock = Some(*agent),
         E::LockReleased { .. } => header.lock = None,
         E::Started(_)
+        | E::RuleApplied { .. }
+        | E::RuleHeldBack { .. }
         | E::MessageReceived(_)
         | E::MessageRedacted { .. }
         | E::ReplySent(_)
@@ -183,7 +185,9 @@ fn entries(rows: &mut Rows, id: ConversationId, event: &E, fact: &Fact) -> Resul
         | E::SlaBreached(_)
         | E::Locked { .. }
         | E::LockReleased { .. }
-        | E::LockTakenOver { .. } => Ok(()),
+        | E::LockTakenOver { .. }
+        | E::RuleApplied { .. }
+        | E::RuleHeldBack { .. } => Ok(()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use clew_domain::content::ContentRef;
 use clew_domain::conversation::{
-    Assignee, ConversationEvent as E, Direction, MessageKind, MessageReceived, Queue, ReplySent, Standing, Started,
-    Visibility,
+    Assignee, ConversationEvent as E, Direction, MessageKind, MessageReceived, Queue, ReplyOrigin, ReplySent, Standing,
+    Started, Visibility,
 };
 use clew_domain::fact::Fact;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, MessageId, TeamId, ThreadId, TopicId};
@@ -175,7 +175,9 @@ impl Row {
             | E::AttachmentMasked { .. }
             | E::MessageLiked { .. }
             | E::MessageUnliked { .. }
-            | E::SlaBreached(_) => {}
+            | E::SlaBreached(_)
+            | E::RuleApplied { .. }
+            | E::RuleHeldBack { .. } => {}
         }
     }
 
@@ -195,8 +197,11 @@ impl Row {
     }
 
     fn replied(&mut self, reply: &ReplySent, fact: &Fact) {
-        self.unanswered = 0;
-        self.waiting_since = None;
+        // Whom a rule answered still waits for somebody.
+        if reply.origin != ReplyOrigin::Automation {
+            self.unanswered = 0;
+            self.waiting_since = None;
+        }
         self.wrote(LastMessage {
             id: reply.reply,
             direction: Direction::Out,

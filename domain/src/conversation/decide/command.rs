@@ -5,7 +5,7 @@ use crate::conversation::event::{
     Assignee, AssignmentCause, DeliveryFailure, MessageReceived, ReleaseCause, ReplySent, ResolveReason, ReturnCause,
     SlaBreach, Started, UnassignmentCause,
 };
-use crate::ids::{AgentId, AttachmentId, BulkId, MessageId, NoteId, RuleId, TeamId, TopicId};
+use crate::ids::{AgentId, AttachmentId, BulkId, EventId, MessageId, NoteId, RuleId, TeamId, TopicId};
 use crate::time::Timestamp;
 
 /// What may be asked of a conversation.
@@ -144,6 +144,8 @@ pub enum Command {
     },
     /// Record that a service level was missed; given at the due instant.
     RecordBreach(SlaBreach),
+    /// Do what a rule, which gives the command, asks.
+    ApplyRule(RuleOrder),
     /// Open it for writing.
     Lock {
         /// Who opens it.
@@ -229,4 +231,34 @@ pub enum Outcome {
     },
     /// It did not.
     Failed(DeliveryFailure),
+}
+
+/// What a rule asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleOrder {
+    /// The fact that set it off.
+    pub trigger: EventId,
+    /// The version of the conversation that the rule is for: if more has happened since, it is not.
+    pub version: u64,
+    /// What is to be done, in this order.
+    pub acts: Vec<RuleAct>,
+}
+
+/// What a rule asks of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleAct {
+    /// Add a topic.
+    AddTopic(TopicId),
+    /// Remove a topic.
+    RemoveTopic(TopicId),
+    /// Assign it to a team, if no agent owns it.
+    AssignTeam(TeamId),
+    /// Say how urgent it is.
+    SetPriority(i16),
+    /// Answer, if no rule did since a person answered.
+    Reply(ReplySent),
+    /// Close it, because nobody did anything.
+    Resolve,
+    /// Bring it back to New, if it is pending.
+    BringBack,
 }

@@ -1,5 +1,6 @@
 //! What may be asked of the workspace.
 
+use crate::automation::Rule;
 use crate::contact::AttributeKey;
 use crate::content::ContentRef;
 use crate::ids::{
@@ -290,5 +291,22 @@ pub enum Command {
     RevokeToken {
         /// The token.
         token: TokenId,
+    },
+    /// Make a rule, or change it.
+    SetRule {
+        /// The rule.
+        rule: RuleId,
+        /// What it does, and when.
+        definition: Rule,
+    },
+    /// Ask rules in this order.
+    OrderRules {
+        /// All of them.
+        order: Vec<RuleId>,
+    },
+    /// Do away with a rule.
+    RemoveRule {
+        /// The rule.
+        rule: RuleId,
     },
 }

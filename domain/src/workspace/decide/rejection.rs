@@ -1,5 +1,6 @@
 //! Why what was asked of the workspace may not happen, in words that say what to do.
 
+use crate::automation::RuleFault;
 use crate::contact::AttributeKey;
 use crate::ids::{
     AgentId, AwayStatusId, CalendarId, ChannelId, GroupId, RuleId, SlaPolicyId, TeamId, TokenId, TopicId,
@@ -36,6 +37,8 @@ pub enum Thing {
     SlaPolicy(SlaPolicyId),
     /// A redaction pattern.
     RedactionPattern(RuleId),
+    /// A rule.
+    Rule(RuleId),
 }
 
 impl fmt::Display for Thing {
@@ -52,6 +55,7 @@ impl fmt::Display for Thing {
             Self::Calendar(id) => write!(f, "calendar {id}"),
             Self::SlaPolicy(id) => write!(f, "SLA policy {id}"),
             Self::RedactionPattern(id) => write!(f, "redaction pattern {id}"),
+            Self::Rule(id) => write!(f, "rule {id}"),
         }
     }
 }
@@ -134,8 +138,11 @@ pub enum Rejection {
     /// Something counts by the calendar.
     #[error("{0} counts by this calendar; give it another one first")]
     CalendarInUse(Thing),
-    /// An order that leaves policies open.
-    #[error("an order names every SLA policy exactly once; name all of them")]
+    /// The rule can't be used as it is.
+    #[error(transparent)]
+    Rule(#[from] RuleFault),
+    /// An order that leaves some open.
+    #[error("an order names every SLA policy, or every rule, exactly once; name all of them")]
     NotAnOrder,
     /// People don't fill this attribute.
     #[error("attribute {} is filled by programs and rules only; fill another one", .0.as_str())]

@@ -102,7 +102,7 @@ fn can_be_met(state: &WorkspaceState, conditions: &Conditions) -> Result<(), Rej
     conditions.groups.iter().try_for_each(|group| usable(&state.groups, *group, Thing::Group(*group)))
 }
 
-fn usable<Id: Ord + Copy>(catalog: &Catalog<Id>, id: Id, thing: Thing) -> Result<(), Rejection> {
+pub(super) fn usable<Id: Ord + Copy>(catalog: &Catalog<Id>, id: Id, thing: Thing) -> Result<(), Rejection> {
     match catalog.get(id) {
         None => Err(Rejection::Unknown(thing)),
         Some(entry) if entry.retired => Err(Rejection::Gone(thing)),
@@ -110,7 +110,7 @@ fn usable<Id: Ord + Copy>(catalog: &Catalog<Id>, id: Id, thing: Thing) -> Result
     }
 }
 
-fn free_name<'a>(
+pub(super) fn free_name<'a>(
     mut names: impl Iterator<Item = (Thing, &'a str)>,
     of: &Thing,
     name: &str,

@@ -104,6 +104,14 @@ pub(super) fn of(rows: &mut Rows, event: &W) -> Result<Detail, FoldError> {
             (Object::Token(*token), changes)
         }
         W::TokenRevoked { token } => (Object::Token(*token), Vec::new()),
+        W::RuleSet { rule, definition } => {
+            let named = renamed(rows, b'r', rule.0, &definition.name)?;
+            (Object::Rule(*rule), vec![named, now("on", Value::Flag(definition.on))])
+        }
+        W::RulesOrdered { order } => {
+            (Object::Workspace, order.iter().map(|rule| now("order", Value::Rule(*rule))).collect())
+        }
+        W::RuleRemoved { rule } => (Object::Rule(*rule), Vec::new()),
     };
     Ok(plain(object, changes))
 }

@@ -1,0 +1,202 @@
+//! A message of a contact, and what the rules make of it.
+
+use super::orders;
+use crate::ingest::{IngestError, usual_kind};
+use clew_domain::automation::{Act, Filling, Matched, Subject, Text};
+use clew_domain::contact::{self, Contact, ContactState};
+use clew_domain::content::ContactNumber;
+use clew_domain::conversation::{
+    Command, Conversation, ConversationEvent, Direction, ReplyMode, ReplyOrigin, ReplySent, RuleAct, RuleOrder, State,
+    Visibility,
+};
+use clew_domain::decider::Decider;
+use clew_domain::derive;
+use clew_domain::fact::{Actor, CommandMeta, Event, NewFact, facts_of};
+use clew_domain::ids::{EventId, MessageId};
+use clew_domain::plaintext::{AttributeValue, Message};
+use clew_domain::workspace::{ChannelProfile, WorkspaceState};
+use clew_eventstore::sealed::SealedContent;
+use clew_eventstore::transact::{Chain, Loaded};
+use clew_eventstore::vault::Vault;
+
+/// A message that comes in, with all that rules need to judge it.
+pub(crate) struct Inbound<'a> {
+    /// Under which command.
+    pub(crate) meta: &'a CommandMeta,
+    /// What is asked of the conversation.
+    pub(crate) command: &'a Command,
+    /// What the message refers to.
+    pub(crate) contents: &'a [SealedContent],
+    /// What it says.
+    pub(crate) text: &'a Text,
+    /// Under which number its contact's contents are sealed.
+    pub(crate) number: ContactNumber,
+    /// The channel.
+    pub(crate) profile: &'a ChannelProfile,
+    /// The settings whose rules act on it; none for what is only taken over from elsewhere.
+    pub(crate) workspace: Option<&'a WorkspaceState>,
+    /// Seals what a rule writes.
+    pub(crate) vault: &'a Vault,
+}
+
+/// What is being decided.
+struct Course {
+    state: State,
+    contact: ContactState,
+    chain: Chain,
+}
+
+impl Inbound<'_> {
+    /// The facts of the message and of every rule that it sets off.
+    pub(crate) fn decide(&self, contact: &ContactState, there: &Loaded<State>) -> Result<Chain, IngestError> {
+        let events = Conversation::decide(&there.state, self.meta, self.command)?;
+        if events.is_empty() {
+            return Ok(Chain::default());
+        }
+        let facts = facts_of::<Conversation>(self.meta, events);
+        let trigger = facts.iter().find_map(received);
+        let mut course = Course { state: there.state.clone(), contact: contact.clone(), chain: Chain::default() };
+        course.chain.contents = self.contents.to_vec();
+        course.take(facts);
+        if let (Some((trigger, message)), Some(workspace)) = (trigger, self.workspace) {
+            for matched in self.matching(workspace, &course) {
+                self.apply(workspace, &mut course, trigger, message, &matched)?;
+            }
+        }
+        Ok(course.chain)
+    }
+
+    fn matching<'w>(&self, workspace: &'w WorkspaceState, course: &Course) -> Vec<Matched<'w>> {
+        let Some(started) = course.state.started else { return Vec::new() };
+        let received = course.state.messages.values().filter(|message| message.direction == Direction::In);
+        workspace.automation.matching(Subject {
+            text: self.text,
+            at: self.meta.at,
+            first: received.count() == 1,
+            channel: started.channel,
+            visibility: started.visibility,
+            topics: course.state.topics.clone(),
+            team: course.state.team,
+            owned: course.state.agent.is_some(),
+            groups: course.contact.groups.clone(),
+            sla: &workspace.sla,
+        })
+    }
+
+    fn apply(
+        &self,
+        workspace: &WorkspaceState,
+        course: &mut Course,
+        trigger: EventId,
+        message: MessageId,
+        matched: &Matched<'_>,
+    ) -> Result<(), IngestError> {
+        let meta = CommandMeta {
+            id: derive::consequence(trigger.0, "rule", matched.rule.0),
+            actor: Actor::Rule(matched.rule),
+            causation: Some(trigger),
+            ..self.meta.clone()
+        };
+        let mut acts = Vec::new();
+        let mut reply = None;
+        for act in &matched.acts {
+            match act {
+                Act::Reply(text) if self.fits(text) => {
+                    let (sealed, sent) = self.reply(&meta, message, text, course)?;
+                    reply = Some(sealed);
+                    acts.push(RuleAct::Reply(sent));
+                }
+                act => acts.extend(orders::of_act(workspace, act)),
+            }
+        }
+        acts.extend(matched.priority.map(RuleAct::SetPriority));
+        let order = Command::ApplyRule(RuleOrder { trigger, version: course.state.version, acts });
+        let events = Conversation::decide(&course.state, &meta, &order)?;
+        let replies = events.iter().any(|event| matches!(event, ConversationEvent::ReplySent(_)));
+        course.chain.contents.extend(reply.filter(|_| replies));
+        course.take(facts_of::<Conversation>(&meta, events));
+        self.apply_to_contact(workspace, course, &meta, matched)
+    }
+
+    fn apply_to_contact(
+        &self,
+        workspace: &WorkspaceState,
+        course: &mut Course,
+        meta: &CommandMeta,
+        matched: &Matched<'_>,
+    ) -> Result<(), IngestError> {
+        for (index, act) in (0_u32..).zip(&matched.acts) {
+            let command = match act {
+                Act::JoinGroup(group) if workspace.groups.is_usable(*group) => {
+                    contact::Command::JoinGroup { group: *group }
+                }
+                Act::FillAttribute(Filling { key, value }) => {
+                    let value = value.as_ref().or(matched.captured.as_ref());
+                    let usable = |value: &&String| workspace.check_attribute(key, value, true).is_ok();
+                    let Some(value) = value.filter(usable) else { continue };
+                    let sealed = self.vault.seal_value(self.number, &AttributeValue { text: value.clone() })?;
+                    let reference = sealed.reference();
+                    course.chain.contents.push(sealed);
+                    contact::Command::SetAttribute { key: key.clone(), value: reference }
+                }
+                _ => continue,
+            };
+            let id = derive::consequence(meta.id.0, &format!("contact {index}"), matched.rule.0);
+            let meta = CommandMeta { id, ..meta.clone() };
+            let events = Contact::decide(&course.contact, &meta, &command).map_err(IngestError::Contact)?;
+            for event in &events {
+                Contact::evolve(&mut course.contact, event);
+            }
+            course.chain.first.extend(facts_of::<Contact>(&meta, events));
+        }
+        Ok(())
+    }
+
+    /// Whether the channel takes a text of this length.
+    fn fits(&self, text: &str) -> bool {
+        self.profile.reply_characters_max.is_none_or(|max| text.chars().count() <= max as usize)
+    }
+
+    fn reply(
+        &self,
+        meta: &CommandMeta,
+        message: MessageId,
+        text: &str,
+        course: &Course,
+    ) -> Result<(SealedContent, ReplySent), IngestError> {
+        let started = course.state.started.ok_or(clew_domain::conversation::Rejection::NotStarted)?;
+        let sealed = self.vault.seal_value(self.number, &Message { text: text.to_owned(), ..Message::default() })?;
+        let mode = match started.visibility {
+            Visibility::Public => ReplyMode::To(message),
+            Visibility::Private => ReplyMode::Plain,
+        };
+        let sent = ReplySent {
+            reply: MessageId(derive::consequence(meta.id.0, "reply", message.0).0),
+            content: sealed.reference(),
+            kind: usual_kind(self.profile),
+            channel: started.channel,
+            mode,
+            attachments: Vec::new(),
+            origin: ReplyOrigin::Automation,
+        };
+        Ok((sealed, sent))
+    }
+}
+
+impl Course {
+    fn take(&mut self, facts: Vec<NewFact>) {
+        for fact in &facts {
+            if let Event::Conversation(event) = &fact.event {
+                Conversation::evolve(&mut self.state, event);
+            }
+        }
+        self.chain.second.extend(facts);
+    }
+}
+
+fn received(fact: &NewFact) -> Option<(EventId, MessageId)> {
+    match &fact.event {
+        Event::Conversation(ConversationEvent::MessageReceived(received)) => Some((fact.id, received.message)),
+        _ => None,
+    }
+}
