@@ -1,13 +1,13 @@
 // The connection goes, the server dies: nothing is lost, nothing is doubled.
 
 import assert from 'node:assert/strict';
-import { Desk, test } from './harness.mjs';
+import { Desk, test, unique } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 
 test('a lost connection says so, and resumes without a gap', async ({ browser, server }) => {
   const noah = await Desk.open(browser, server, 'noah');
-  const handle = `cut-${Date.now()}`;
+  const handle = `cut-${unique()}`;
   const id = await server.incoming(CHAT, handle, 'Before the cut', 'Cut Contact');
   await noah.show(id);
   await noah.context.setOffline(true);
@@ -21,7 +21,7 @@ test('a lost connection says so, and resumes without a gap', async ({ browser, s
 
 test('a reply sent while the server is killed is kept, tried again, and there once', async ({ browser, server }) => {
   const noah = await Desk.open(browser, server, 'noah');
-  const id = await server.incoming(CHAT, `kill-${Date.now()}`, 'Will you survive?', 'Kill Contact');
+  const id = await server.incoming(CHAT, `kill-${unique()}`, 'Will you survive?', 'Kill Contact');
   await noah.show(id);
   await noah.write('We will survive');
   await server.kill();

@@ -1,7 +1,7 @@
 // One agent at the desk, in both languages: every line of the guide at least once.
 
 import assert from 'node:assert/strict';
-import { Desk, PASSWORD, test } from './harness.mjs';
+import { Desk, PASSWORD, test, unique } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 const PUBLIC = '@NimbusDemo';
@@ -20,7 +20,7 @@ for (const [language, words] of Object.entries(WORDS)) {
       await run({ ...given, desk, page: desk.page });
       await desk.close();
     });
-  const fresh = (server, name, text = 'Bonjour, hello?', channel = CHAT) => server.incoming(channel, `${name}-${language}-${Date.now()}`, text, `${name} ${language}`);
+  const fresh = (server, name, text = 'Bonjour, hello?', channel = CHAT) => server.incoming(channel, `${name}-${language}-${unique()}`, text, `${name} ${language}`);
 
   test(`${language}: signs in, after a wrong password`, async ({ browser, server }) => {
     const desk = await Desk.open(browser, server, null, { locale: words.locale });
@@ -190,7 +190,7 @@ for (const [language, words] of Object.entries(WORDS)) {
   });
 
   flow('finds by text, filters, and moves with the keyboard', async ({ server, desk, page }) => {
-    const mark = `needle${Date.now()}`;
+    const mark = `needle${unique()}`;
     await fresh(server, 'Find', mark);
     await page.locator('.row').nth(3).waitFor();
     await page.keyboard.press('j');

@@ -1,14 +1,14 @@
 // The rest of the agent's guide, line by line, in both languages: what desk.mjs does not do already.
 
 import assert from 'node:assert/strict';
-import { Desk, inBothLanguages, test } from './harness.mjs';
+import { Desk, inBothLanguages, test, unique } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 const PUBLIC = '@NimbusDemo';
 const DIRECT = '@NimbusDemo · DM';
 
 inBothLanguages('a row tells who, what, where, whose, how urgent, and what is unread', async ({ server, desk, page, language }) => {
-  const handle = `row-${language}-${Date.now()}`;
+  const handle = `row-${language}-${unique()}`;
   const id = await server.incoming(DIRECT, handle, 'A first line', `Row ${language}`);
   await server.incoming(DIRECT, handle, 'A second line', `Row ${language}`);
   const act = await server.as('ada');
@@ -28,7 +28,7 @@ inBothLanguages('a row tells who, what, where, whose, how urgent, and what is un
 });
 
 inBothLanguages('the clock of a promise goes from grey to orange to red, in shape and words too', async ({ server, desk, page, language }) => {
-  const handle = `sla-${language}-${Date.now()}`;
+  const handle = `sla-${language}-${unique()}`;
   await server.incoming(PUBLIC, handle, 'How long will it take?', `Clock ${language}`);
   await page.clock.install();
   await page.goto('/');
@@ -47,7 +47,7 @@ inBothLanguages('the clock of a promise goes from grey to orange to red, in shap
 });
 
 inBothLanguages('the filters narrow the list: whose, channel, team, topic', async ({ server, desk, page, language }) => {
-  const handle = `filter-${language}-${Date.now()}`;
+  const handle = `filter-${language}-${unique()}`;
   const id = await server.incoming(PUBLIC, handle, 'To be filtered', `Filter ${language}`);
   const act = await server.as('ada');
   const { items: topics } = await act('GET', '/v1/topics');
@@ -86,7 +86,7 @@ inBothLanguages('the filters narrow the list: whose, channel, team, topic', asyn
 });
 
 inBothLanguages('a message tells its kind, its public link, who and exactly when, under its day', async ({ server, desk, page, language }) => {
-  const handle = `meta-${language}-${Date.now()}`;
+  const handle = `meta-${language}-${unique()}`;
   const id = await server.incoming(PUBLIC, handle, 'Out in public', `Meta ${language}`, { thread: handle, link: 'https://social.example/status/1', at: new Date(Date.now() - 3 * 86400e3).toISOString() });
   await server.incoming(PUBLIC, handle, 'And today', `Meta ${language}`, { thread: handle });
   await desk.show(id);
@@ -102,7 +102,7 @@ inBothLanguages('a message tells its kind, its public link, who and exactly when
 });
 
 inBothLanguages('earlier conversations of the contact stand above, opened in place, and in the contact pane', async ({ server, desk, page, language }) => {
-  const handle = `again-${language}-${Date.now()}`;
+  const handle = `again-${language}-${unique()}`;
   const first = await server.incoming(PUBLIC, handle, 'The first matter', `Earlier ${language}`);
   const act = await server.as('ada');
   await act('POST', `/v1/conversations/${first}/resolve`, { reason: 'answered' });
@@ -116,7 +116,7 @@ inBothLanguages('earlier conversations of the contact stand above, opened in pla
 });
 
 inBothLanguages('links to a conversation and to a message are copied, and lead there', async ({ server, desk, page, language }) => {
-  const id = await server.incoming(CHAT, `link-${language}-${Date.now()}`, 'To be linked to', `Link ${language}`);
+  const id = await server.incoming(CHAT, `link-${language}-${unique()}`, 'To be linked to', `Link ${language}`);
   await desk.show(id);
   await desk.message('To be linked to').first().locator('.message-menu').click();
   await page.locator('.popover [role=menuitem]').nth(2).click();
@@ -128,7 +128,7 @@ inBothLanguages('links to a conversation and to a message are copied, and lead t
 });
 
 inBothLanguages('a public thread is blocked and let in again', async ({ server, desk, page, language }) => {
-  const id = await server.incoming(PUBLIC, `block-${language}-${Date.now()}`, 'Spam spam spam', `Block ${language}`);
+  const id = await server.incoming(PUBLIC, `block-${language}-${unique()}`, 'Spam spam spam', `Block ${language}`);
   await desk.show(id);
   const choose = async (index) => {
     await desk.message('Spam spam spam').first().locator('.message-menu').click();
@@ -142,7 +142,7 @@ inBothLanguages('a public thread is blocked and let in again', async ({ server, 
 });
 
 inBothLanguages('the reply leaves by the active channel, counts characters, and refuses too many', async ({ server, desk, page, language }) => {
-  await desk.show(await server.incoming(PUBLIC, `count-${language}-${Date.now()}`, 'Short, please', `Count ${language}`));
+  await desk.show(await server.incoming(PUBLIC, `count-${language}-${unique()}`, 'Short, please', `Count ${language}`));
   await page.locator('.active-channel').filter({ hasText: PUBLIC }).waitFor();
   await desk.write('x'.repeat(270));
   await page.locator('.counter.near').filter({ hasText: '10' }).waitFor();
@@ -155,7 +155,7 @@ inBothLanguages('the reply leaves by the active channel, counts characters, and 
 });
 
 inBothLanguages('files are pasted and dropped, removed, and kept with their conversation', async ({ server, desk, page, language }) => {
-  const [one, two] = [await server.incoming(CHAT, `paste-${language}-${Date.now()}`, 'Send me that', `Paste ${language}`), await server.incoming(CHAT, `other-${language}-${Date.now()}`, 'Not to me', `Other ${language}`)];
+  const [one, two] = [await server.incoming(CHAT, `paste-${language}-${unique()}`, 'Send me that', `Paste ${language}`), await server.incoming(CHAT, `other-${language}-${unique()}`, 'Not to me', `Other ${language}`)];
   await desk.show(one);
   const give = (kind, name) =>
     page.evaluate(
@@ -185,7 +185,7 @@ inBothLanguages('files are pasted and dropped, removed, and kept with their conv
 });
 
 inBothLanguages('own saved replies are kept in place, and their places are filled', async ({ server, desk, page, language }) => {
-  const mark = `${language}${Date.now()}`;
+  const mark = `${language}${unique()}`;
   await desk.show(await server.incoming(CHAT, `keep-${mark}`, 'A question', `Zoé Keeper`));
   await page.locator('.contact-head').waitFor();
   await page.keyboard.press('s');
@@ -215,7 +215,7 @@ inBothLanguages('own saved replies are kept in place, and their places are fille
 });
 
 inBothLanguages('a team is found by name and given the conversation', async ({ server, desk, page, language }) => {
-  await desk.show(await server.incoming(CHAT, `team-${language}-${Date.now()}`, 'For a team', `Team ${language}`));
+  await desk.show(await server.incoming(CHAT, `team-${language}-${unique()}`, 'For a team', `Team ${language}`));
   await page.locator('.assign-button').click();
   await page.keyboard.type('reseau');
   await page.keyboard.press('Enter');
@@ -226,7 +226,7 @@ inBothLanguages('a team is found by name and given the conversation', async ({ s
 });
 
 inBothLanguages('a contact is blocked and let in again', async ({ server, desk, page, language }) => {
-  await desk.show(await server.incoming(CHAT, `person-${language}-${Date.now()}`, 'Hello', `Person ${language}`));
+  await desk.show(await server.incoming(CHAT, `person-${language}-${unique()}`, 'Hello', `Person ${language}`));
   const toggle = async () => {
     await page.locator('.contact-actions button').click();
     await page.locator('.popover [role=menuitem]').first().click();
@@ -240,7 +240,7 @@ inBothLanguages('a contact is blocked and let in again', async ({ server, desk, 
 
 test('a contact is forgotten by who may, and nothing of them is left to read', async ({ browser, server }) => {
   const ada = await Desk.open(browser, server, 'ada');
-  await ada.show(await server.incoming(CHAT, `forget-${Date.now()}`, 'My secret words', 'Forgettable Person'));
+  await ada.show(await server.incoming(CHAT, `forget-${unique()}`, 'My secret words', 'Forgettable Person'));
   await ada.page.locator('.contact-actions button').click();
   await ada.page.locator('.popover .danger-text').click();
   await ada.page.locator('dialog .danger').click();

@@ -15,20 +15,28 @@ const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg
 const READY_MS_MAX = 60_000;
 export const PASSWORD = 'clew-demo-desk';
 export const WAIT_MS_MAX = 15_000;
+/** A flow that takes longer hangs. */
+const FLOW_MS_MAX = Number(process.env.CLEW_TEST_FLOW_MS_MAX ?? 120_000);
 
 /** The server under test. */
 export class Server {
   static async start() {
     const server = new Server();
-    server.port = await freePort();
-    server.url = `http://127.0.0.1:${server.port}`;
-    await server.run(['--demo']);
+    await server.begin('demo', () => ['--demo']);
     return server;
+  }
+
+  /** Starts on data of that name, with the arguments that `more` makes of the address. */
+  async begin(name, more) {
+    this.data = `${process.env.CLEW_TEST_DATA}-${name}`;
+    this.port = await freePort();
+    this.url = `http://127.0.0.1:${this.port}`;
+    await this.run(more(this.url));
   }
 
   /** Starts the process; a second start is on the same data. */
   async run(more = []) {
-    const args = ['serve', '--data', process.env.CLEW_TEST_DATA, '--listen', `127.0.0.1:${this.port}`, '--log', 'warn', '--requests-per-minute', '100000', ...more];
+    const args = ['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`, '--log', 'warn', '--requests-per-minute', '100000', ...more];
     this.process = spawn(process.env.CLEW_TEST_BINARY, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     const gone = new Promise((_, reject) => this.process.once('exit', (code) => reject(new Error(`clew ended with ${code}`))));
     gone.catch(() => undefined);
@@ -125,12 +133,13 @@ const EXPECTED = /Failed to load resource|net::ERR_/;
 
 /** An agent at a browser of their own. */
 export class Desk {
-  static async open(browser, server, login, options = {}) {
+  /** `built` takes the screen's files from the program, wherever others lie. */
+  static async open(browser, server, login, { built = false, ...options } = {}) {
     const desk = new Desk();
     desk.server = server;
     desk.faults = [];
     desk.context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', permissions: ['clipboard-read', 'clipboard-write'], baseURL: server.url, ...options });
-    if (process.env.CLEW_TEST_UI) await desk.context.route('**/ui/**', fromDisk);
+    if (process.env.CLEW_TEST_UI && !built) await desk.context.route('**/ui/**', fromDisk);
     desk.page = await desk.context.newPage();
     desk.page.setDefaultTimeout(WAIT_MS_MAX);
     desk.page.on('pageerror', (error) => desk.faults.push(`error: ${error.stack ?? error.message}`));
@@ -206,6 +215,14 @@ export class Desk {
 
 const tests = [];
 
+/** Tells a figure. */
+export function measured(what, figure) {
+  console.log(`     ${what}: ${figure}`);
+}
+
+/** A word that nothing else holds, and that is not taken for a card's or an account's number. */
+export const unique = () => `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
+
 /** Registers a flow. */
 export function test(name, run) {
   tests.push({ name, run });
@@ -222,6 +239,13 @@ export function inBothLanguages(name, run) {
   }
 }
 
+/** What `promise` comes to, or a failure when it takes too long. */
+function within(limit_ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`took longer than ${limit_ms} ms`)), limit_ms)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** Runs all flows, one after the other, over one server. */
 export async function runAll() {
   const server = await Server.start();
@@ -231,7 +255,7 @@ export async function runAll() {
   for (const { name, run } of wanted) {
     const started_ms = Date.now();
     try {
-      await run({ server, browser });
+      await within(FLOW_MS_MAX, run({ server, browser }));
       console.log(`ok   ${name} (${Date.now() - started_ms} ms)`);
     } catch (error) {
       failed++;

@@ -1,7 +1,7 @@
 // What a contact writes stays in its bubble, whatever it is made of.
 
 import assert from 'node:assert/strict';
-import { Desk, test } from './harness.mjs';
+import { Desk, test, unique } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 const TEXTS = {
@@ -14,8 +14,8 @@ const TEXTS = {
 
 for (const [name, text] of Object.entries(TEXTS)) {
   test(`hostile: ${name}`, async ({ browser, server }) => {
-    const plain = await server.incoming(CHAT, `plain-${Date.now()}`, 'A plain message', 'Plain Contact');
-    const id = await server.incoming(CHAT, `hostile-${Date.now()}`, text, '<b onclick=alert(1)>\u202Eevil</b>');
+    const plain = await server.incoming(CHAT, `plain-${unique()}`, 'A plain message', 'Plain Contact');
+    const id = await server.incoming(CHAT, `hostile-${unique()}`, text, '<b onclick=alert(1)>\u202Eevil</b>');
     const noah = await Desk.open(browser, server, 'noah');
     const outside = () =>
       noah.page.evaluate(() => ['.rail', '.queue-pane', '.conversation-head', '.reply', '.contact-pane'].map((s) => {

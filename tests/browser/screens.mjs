@@ -1,7 +1,7 @@
 // Every screen, in both themes: axe finds nothing wrong, nothing is wider than the window, and a picture is kept.
 
 import assert from 'node:assert/strict';
-import { Desk, test } from './harness.mjs';
+import { Desk, test, unique } from './harness.mjs';
 
 const SHOTS = process.env.CLEW_TEST_SHOTS;
 const CHAT = 'Chat nimbus.example';
@@ -18,7 +18,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   });
 
   test(`screens: the desk and its windows are sound, ${colorScheme}`, async ({ browser, server }) => {
-    const id = await server.incoming(CHAT, `axe-${Date.now()}`, 'A message to look at', 'Axe Contact');
+    const id = await server.incoming(CHAT, `axe-${unique()}`, 'A message to look at', 'Axe Contact');
     const desk = await Desk.open(browser, server, 'ada', { colorScheme, bypassCSP: true });
     const look = async (name) => {
       await desk.page.waitForTimeout(300);
@@ -57,7 +57,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
 }
 
 test('screens: nothing is cut off on a narrow window, nor at twice the size', async ({ browser, server }) => {
-  const id = await server.incoming(CHAT, `narrow-${Date.now()}`, 'Seen on a small screen', 'Narrow Contact');
+  const id = await server.incoming(CHAT, `narrow-${unique()}`, 'Seen on a small screen', 'Narrow Contact');
   for (const viewport of [{ width: 360, height: 740 }, { width: 720, height: 450 }]) {
     const desk = await Desk.open(browser, server, 'ada', { viewport });
     const fits = async (what) => assert.equal(await desk.page.evaluate(() => document.documentElement.scrollWidth), viewport.width, `${what} at ${viewport.width}`);

@@ -1,11 +1,11 @@
 // Two agents at two browsers: what one does, the other sees.
 
-import { Desk, test } from './harness.mjs';
+import { Desk, test, unique } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 
 test('an assignment reaches the other agent, with a notification', async ({ browser, server }) => {
-  const id = await server.incoming(CHAT, `assign-${Date.now()}`, 'For the other', 'Assignment Two');
+  const id = await server.incoming(CHAT, `assign-${unique()}`, 'For the other', 'Assignment Two');
   const camille = await Desk.open(browser, server, 'camille');
   const noah = await Desk.open(browser, server, 'noah');
   await camille.show(id);
@@ -22,7 +22,7 @@ test('an assignment reaches the other agent, with a notification', async ({ brow
 
 test('a message elsewhere appears here by itself', async ({ browser, server }) => {
   const noah = await Desk.open(browser, server, 'noah');
-  const handle = `live-${Date.now()}`;
+  const handle = `live-${unique()}`;
   const id = await server.incoming(CHAT, handle, 'The first of two', 'Live Contact');
   await noah.show(id);
   await server.incoming(CHAT, handle, 'The second of two', 'Live Contact');
@@ -32,7 +32,7 @@ test('a message elsewhere appears here by itself', async ({ browser, server }) =
 
 test('a reply to what is no longer the newest keeps the draft and shows what came', async ({ browser, server }) => {
   const noah = await Desk.open(browser, server, 'noah');
-  const handle = `conflict-${Date.now()}`;
+  const handle = `conflict-${unique()}`;
   const id = await server.incoming(CHAT, handle, 'A question', 'Conflict Contact');
   await noah.page.route('**/v1/feed*', (route) => route.abort());
   await noah.page.reload();
@@ -48,7 +48,7 @@ test('a reply to what is no longer the newest keeps the draft and shows what cam
 });
 
 test('who writes has the lock; it can be taken over', async ({ browser, server }) => {
-  const id = await server.incoming(CHAT, `lock-${Date.now()}`, 'Who answers me?', 'Lock Contact');
+  const id = await server.incoming(CHAT, `lock-${unique()}`, 'Who answers me?', 'Lock Contact');
   const noah = await Desk.open(browser, server, 'noah');
   const tom = await Desk.open(browser, server, 'tom');
   await noah.show(id);
@@ -63,7 +63,7 @@ test('who writes has the lock; it can be taken over', async ({ browser, server }
 });
 
 test('a supervisor resolves many at once', async ({ browser, server }) => {
-  const mark = `bulk${Date.now()}`;
+  const mark = `bulk${unique()}`;
   for (let n = 0; n < 3; n++) await server.incoming(CHAT, `${mark}-${n}`, `${mark} number ${n}`, `Bulk ${n}`);
   const ada = await Desk.open(browser, server, 'ada');
   await ada.page.goto(`/#/supervisor/new?text=${mark}`);
@@ -77,7 +77,7 @@ test('a supervisor resolves many at once', async ({ browser, server }) => {
 });
 
 test('an auditor searches the trail and replays a conversation', async ({ browser, server }) => {
-  const id = await server.incoming(CHAT, `audit-${Date.now()}`, 'To be replayed', 'Audit Contact');
+  const id = await server.incoming(CHAT, `audit-${unique()}`, 'To be replayed', 'Audit Contact');
   const noah = await server.as('noah');
   await noah('POST', `/v1/conversations/${id}/pend`, {});
   const victor = await Desk.open(browser, server, 'victor');
@@ -92,10 +92,10 @@ test('an auditor searches the trail and replays a conversation', async ({ browse
 });
 
 test('an administrator adds a topic, and agents have it', async ({ browser, server }) => {
-  const name = `Topic ${Date.now()}`;
+  const name = `Topic ${unique()}`;
   const ada = await Desk.open(browser, server, 'ada');
   const noah = await Desk.open(browser, server, 'noah');
-  await noah.show(await server.incoming(CHAT, `topic-${Date.now()}`, 'About that', 'Topic Contact'));
+  await noah.show(await server.incoming(CHAT, `topic-${unique()}`, 'About that', 'Topic Contact'));
   await ada.page.goto('/#/admin/topics');
   await ada.page.getByRole('button', { name: 'Add' }).click();
   await ada.page.locator('dialog input').fill(name);
