@@ -16,9 +16,7 @@ use uuid::Uuid;
 pub(crate) async fn receive(app: &TestApp, channel: ChannelId, handle: &str) -> ConversationId {
     let state = &app.app.state;
     let settings = state.directory.settings();
-    let profile = settings.workspace.channels[&channel].profile.clone();
-    let redactor = settings.workspace.redactions.redactor();
-    let source = Source { channel, profile, redactor, settings_version: settings.version };
+    let source = Source::of(&settings.workspace, settings.version, channel).unwrap();
     let message = ChannelMessage {
         id: Uuid::new_v4().to_string(),
         contact: ContactIdentity { handle: handle.to_owned(), name: None },

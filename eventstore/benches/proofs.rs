@@ -130,8 +130,7 @@ fn examine_bundle(c: &mut Criterion) {
     runtime.block_on(log.catch_up(&facts)).expect("caught up");
     let signed = log.sign().expect("signed");
     let directory = tempfile::tempdir().expect("a directory");
-    let written = bundle::write(directory.path(), &log, &facts, &signed, 0..FACTS, &mut |_| {});
-    runtime.block_on(written).expect("written");
+    runtime.block_on(bundle::write(directory.path(), &log, &facts, &signed, 0..FACTS, &mut |_| {})).expect("written");
     let against = bundle::Against { key: &log.verifier(), since: None, witnesses: &[] };
     let mut group = c.benchmark_group("verify");
     group.throughput(Throughput::Elements(FACTS)).sample_size(10);

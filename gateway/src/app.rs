@@ -18,7 +18,6 @@ use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::proofs::{self, Proofs};
 use crate::readings::Readings;
-use crate::routes::feed::Turns;
 use crate::state::{AppState, Parts};
 use crate::uploads::Uploads;
 use crate::{breaches, connections, distributor, presence, router, sweep, witnesses};

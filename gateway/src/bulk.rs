@@ -142,7 +142,7 @@ async fn run(app: AppState, agent: AgentId, bulk: BulkId, act: Bulk) {
                 return;
             }
             match one(&app, agent, bulk, act.act, conversation).await {
-                Ok(effect) if effect == Effect::Unchanged => break (LineOutcome::Unchanged, None),
+                Ok(Effect::Unchanged) => break (LineOutcome::Unchanged, None),
                 Ok(_) => break (LineOutcome::Done, None),
                 Err(problem) if problem.kind().status.is_server_error() => {
                     tracing::warn!(problem = problem.kind().slug, "a line of a bulk act could not be written");

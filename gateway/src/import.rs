@@ -131,7 +131,10 @@ impl Import<'_> {
         let known = channels.find(|(_, channel)| !channel.disconnected && channel.profile.name == account);
         if let Some((channel, known)) = known {
             let (profile, redactor) = (known.profile.clone(), loaded.state.redactions.redactor());
-            return Ok((Source { channel: *channel, profile, redactor, settings_version: loaded.version, rules: None }, 0));
+            return Ok((
+                Source { channel: *channel, profile, redactor, settings_version: loaded.version, rules: None },
+                0,
+            ));
         }
         let channel = ChannelId(Uuid::now_v7());
         let profile = ChannelProfile {

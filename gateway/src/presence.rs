@@ -86,12 +86,12 @@ impl Presence {
             for (conversation, there) in here.iter_mut() {
                 let before = there.len();
                 there.retain(|_, it| it.until > now);
-                let mut changes = there.len() != before;
+                let mut differs = there.len() != before;
                 for it in there.values_mut().filter(|it| it.types_until.is_some_and(|until| until <= now)) {
                     it.types_until = None;
-                    changes = true;
+                    differs = true;
                 }
-                changed.extend(changes.then_some(*conversation));
+                changed.extend(differs.then_some(*conversation));
             }
             here.retain(|_, there| !there.is_empty());
             changed

@@ -36,6 +36,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Clocks as this view has them at this instant.
+    #[must_use]
     pub fn with_clocks(self, sla: SlaReader, now: Timestamp) -> Self {
         Self { sla, now, ..self }
     }

@@ -15,7 +15,6 @@ use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::proofs::Proofs;
 use crate::readings::Readings;
-use crate::routes::feed::Turns;
 use crate::uploads::Uploads;
 use clew_domain::content::{ContactNumber, ContentRef};
 use clew_domain::conversation::Queue;

@@ -8,7 +8,7 @@ pub mod audit;
 pub mod bench;
 pub mod contacts;
 pub mod conversation;
-mod derived;
+pub mod derived;
 mod engine;
 pub mod feed;
 mod generation;

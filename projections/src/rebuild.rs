@@ -42,7 +42,11 @@ pub(crate) struct Feeder {
 impl Feeder {
     /// Goes on where the table's checkpoint says.
     pub(crate) fn resume(spec: Spec, table: Table, partitions: u16) -> Result<Self, TableError> {
-        Ok(Self { engine: Engine::resume(spec, table.clone(), partitions)?.caching(CACHED_ROWS_MAX), table, keeper: None })
+        Ok(Self {
+            engine: Engine::resume(spec, table.clone(), partitions)?.caching(CACHED_ROWS_MAX),
+            table,
+            keeper: None,
+        })
     }
 
     /// Keeps states of the rows now and then, for looks at the past.

@@ -182,20 +182,6 @@ impl Rows {
         Ok(())
     }
 
-    /// The index entries that start with `prefix`, in no order.
-    pub(crate) fn marked(&self, prefix: &Key) -> Result<Vec<Vec<u8>>, FoldError> {
-        let mut keys = Vec::new();
-        for entry in self.table.prefix(prefix.as_ref(), false) {
-            let (key, _) = entry?;
-            if !self.marks.contains_key(key.as_ref()) {
-                keys.push(key.to_vec());
-            }
-        }
-        let fresh = self.marks.iter().filter(|(key, put)| put.is_some() && key.starts_with(prefix.as_ref()));
-        keys.extend(fresh.map(|(key, _)| key.clone()));
-        Ok(keys)
-    }
-
     /// Adds to a counter; one that comes to 0 is not kept.
     pub(crate) fn add(&mut self, key: &Key, delta: i64) -> Result<(), FoldError> {
         let count = self.take::<i64>(key)?.unwrap_or(0) + delta;

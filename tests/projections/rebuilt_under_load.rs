@@ -58,8 +58,8 @@ fn killed_in_the_middle(program: &mut Program, channel: &Channel, numbers: &Atom
         let (reads, calm) = read_while(running, || began.elapsed() < Duration::from_secs(2));
         let slowly = ["projections", "rebuild", "queues", "--max-rate", "60", "--nice", "10", "--detach"];
         assert!(running.online(&slowly).status.success());
-        let begun = Instant::now();
-        let (reads_meanwhile, busy) = read_while(running, || begun.elapsed() < Duration::from_secs(5));
+        let rebuild_began = Instant::now();
+        let (reads_meanwhile, busy) = read_while(running, || rebuild_began.elapsed() < Duration::from_secs(5));
         println!(
             "p99 of reads under writes: {calm:?} ({reads}); with a rebuild beside: {busy:?} ({reads_meanwhile}); \
              ratio {:.2}",

@@ -114,9 +114,9 @@ async fn clients_who_fight_for_the_same_conversations_answer_each_once_and_one_o
                 let lock = client.put(&format!("{at}/lock"), json!({})).await;
                 // Sent twice, as after a time-out; without the lock, too.
                 let answer = json!({"text": "Hello to you", "seen": 100});
-                let send = client.with("idempotency-key", &format!("answer to {conversation}"));
-                let sent = send.post(&format!("{at}/messages"), answer.clone()).await;
-                let again = send.post(&format!("{at}/messages"), answer).await;
+                let answering = client.with("idempotency-key", &format!("answer to {conversation}"));
+                let sent = answering.post(&format!("{at}/messages"), answer.clone()).await;
+                let again = answering.post(&format!("{at}/messages"), answer).await;
                 assert_eq!(sent.status, again.status);
                 assert_eq!(lock.status.is_success(), sent.status.is_success(), "who has no lock does not answer");
             }

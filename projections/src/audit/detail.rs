@@ -386,9 +386,7 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
         }
         A::PreferencesChanged { preferences } => plain(this, definitions::preferences(rows, stream.id, preferences)?),
         A::NotificationsRead { .. } => plain(this, Vec::new()),
-        A::ConnectionLost | A::ConnectionRestored => {
-            plain(this, Vec::new())
-        }
+        A::ConnectionLost | A::ConnectionRestored => plain(this, Vec::new()),
         A::BulkBegun { act, conversations, .. } => {
             let act = match act {
                 BulkAct::Resolve(reason) => now("resolve", word(reason)),

@@ -65,16 +65,16 @@ async fn append(store: &memory::Store, facts: Vec<Fact>) -> Result<Cursor, Bench
 pub async fn at_work(dir: &Path, open: u64, seed: u64, lasts: Duration) -> Result<AtWork, BenchError> {
     let store = Arc::new(memory::Store::default());
     let mut traffic = Traffic::unanswered(seed);
-    let mut seen = Cursor::start(1);
+    let mut filled = Cursor::start(1);
     while traffic.open() < open {
-        seen = append(&store, traffic.advance()).await?;
+        filled = append(&store, traffic.advance()).await?;
     }
     traffic.answer_from_now_on();
     let log: Arc<dyn EventStore> = Arc::clone(&store) as _;
     let opened = Projections::open(Some(dir), log, Options::default()).await;
     let projections = opened.map_err(|error| BenchError::Store(error.to_string()))?;
     let behind = |error: crate::status::Behind| BenchError::Store(error.to_string());
-    projections.wait_for(&seen, CAUGHT_UP_WITHIN).await.map_err(behind)?;
+    projections.wait_for(&filled, CAUGHT_UP_WITHIN).await.map_err(behind)?;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let queues = projections.queues();

@@ -117,7 +117,7 @@ impl Traffic {
     fn write(&mut self, contact: u64) {
         let channel_n = contact % self.history.size.channels;
         let id = self.history.receive_from(contact, channel_n, false);
-        if contact % 4 == 0 {
+        if contact.is_multiple_of(4) {
             let label = self.history.roll(self.history.size.labels);
             self.history.act(id, Actor::System, &Command::AddTopic { topic: topic(label) });
         }

@@ -87,7 +87,7 @@ impl QueueReader {
         conversations: impl IntoIterator<Item = ConversationId>,
     ) -> Result<(Vec<Row>, Cursor), QueryError> {
         self.read(|view| {
-            let rows = conversations.into_iter().filter_map(|id| view.get(row_key(id)).transpose());
+            let rows = conversations.into_iter().filter_map(|id| row(view, id).transpose());
             Ok((rows.collect::<Result<_, _>>()?, view.cursor().clone()))
         })
     }

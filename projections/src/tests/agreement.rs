@@ -213,6 +213,7 @@ fn the_audit_trail_holds_every_fact_and_finds_it_by_what_is_known_of_it() {
             contact: entry.contact,
             actor: Some(fact.actor),
             action: Some(entry.action),
+            correlation: Some(fact.correlation),
             from: Some(fact.recorded_at),
             to: Some(fact.recorded_at.plus_micros(1)),
         };

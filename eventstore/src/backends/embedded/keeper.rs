@@ -138,8 +138,8 @@ impl Orders {
         loop {
             let next = match role {
                 _ if state.stop => Some(Task::Stop),
-                Role::Prepare => state.to_prepare(),
-                Role::Keep => state.to_keep(),
+                Role::Prepare => state.next_to_prepare(),
+                Role::Keep => state.next_to_keep(),
             };
             if let Some(task) = next {
                 state.busy |= role == Role::Keep;
@@ -167,7 +167,7 @@ impl State {
         }
     }
 
-    fn to_prepare(&mut self) -> Option<Task> {
+    fn next_to_prepare(&mut self) -> Option<Task> {
         for kind in [FileKind::OpenFacts, FileKind::Contents] {
             if let Slot::Wanted(number, capacity) = *self.slot(kind) {
                 *self.slot(kind) = Slot::Making(number);
@@ -177,7 +177,7 @@ impl State {
         None
     }
 
-    fn to_keep(&mut self) -> Option<Task> {
+    fn next_to_keep(&mut self) -> Option<Task> {
         if std::mem::take(&mut self.load_heads) {
             return Some(Task::LoadHeads);
         }

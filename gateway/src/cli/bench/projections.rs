@@ -67,7 +67,9 @@ impl Projections {
         };
         let work = move || bench::run(&asked, |step| eprintln!("{step} ..."));
         let measured = tokio::task::spawn_blocking(work).await;
-        let report = measured.map_err(|_| Failure::new(Exit::Failed, "the measurement broke off"))?.map_err(|error| failed(&error))?;
+        let report = measured
+            .map_err(|_| Failure::new(Exit::Failed, "the measurement broke off"))?
+            .map_err(|error| failed(&error))?;
         if self.json {
             let json = serde_json::to_string(&report).expect("a report is plain data");
             println!("{json}");

@@ -63,7 +63,7 @@ impl Run<'_> {
         let measured = {
             let (store, _) = Store::open(&dir, Options::default())?;
             let store = Arc::new(store);
-            self.all(writers, |writer| append_to_log(Arc::clone(&store), writer, with_content, self.lasts))?
+            Self::all(writers, |writer| append_to_log(Arc::clone(&store), writer, with_content, self.lasts))?
         };
         std::fs::remove_dir_all(&dir)?;
         Ok(measured)
@@ -73,14 +73,14 @@ impl Run<'_> {
         let path = self.dir.join("plain");
         let measured = {
             let plain = Arc::new(Plain::create(&path)?);
-            self.all(writers, |writer| append_to_plain(Arc::clone(&plain), writer, with_content, self.lasts))?
+            Self::all(writers, |writer| append_to_plain(Arc::clone(&plain), writer, with_content, self.lasts))?
         };
         std::fs::remove_file(&path)?;
         Ok(measured)
     }
 
     /// The rate of all writers together, and how long each commit took.
-    fn all<W>(&self, writers: usize, writer: impl Fn(u64) -> W) -> Result<(f64, Vec<Duration>), Failure>
+    fn all<W>(writers: usize, writer: impl Fn(u64) -> W) -> Result<(f64, Vec<Duration>), Failure>
     where
         W: Future<Output = Result<Vec<Duration>, StoreError>> + Send + 'static,
     {

@@ -68,8 +68,8 @@ async fn append(store: Arc<Store>, writer: u64, rounds: std::ops::Range<u64>) ->
                 let facts = vec![sample::fact(stream * FACTS_PER_STREAM + expected)];
                 StreamWrite { stream: sample::stream(stream), expected, facts }
             };
-            let writes = (0..STREAMS_PER_WRITER).map(write).collect();
-            store.append(Commit { writes, contents: Vec::new() }).await?;
+            let commit = Commit { writes: (0..STREAMS_PER_WRITER).map(write).collect(), contents: Vec::new() };
+            store.append(commit).await?;
         }
     }
     Ok(())
