@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(crate) async fn receive(app: &TestApp, channel: ChannelId, handle: &str) -> ConversationId {
     let state = &app.app.state;
     let settings = state.directory.settings();
-    let source = Source::of(&settings.workspace, settings.version, channel).unwrap();
+    let source = Source::of(&settings.workspace, settings.version, channel).expect("a channel that is connected");
     let message = ChannelMessage {
         id: Uuid::new_v4().to_string(),
         contact: ContactIdentity { handle: handle.to_owned(), name: None },

@@ -68,7 +68,7 @@ const DOORS: [(&str, Door); 10] = [
 
 pub(super) fn set_up(server: &Server, known: &mut Known) {
     let profile = json!({"kind": "whats_app", "name": "Chat", "visibility": "private", "reopens": false});
-    known.channel = server.done("POST", "/v1/admin/channels", &profile)["id"].as_str().expect("an id").to_owned();
+    server.done("POST", "/v1/admin/channels", &profile)["id"].as_str().expect("an id").clone_into(&mut known.channel);
     let shown = server.done("PUT", &format!("/v1/admin/channels/{}/secret", known.channel), &json!({}));
     let secret = shown["secret"].as_str().expect("a secret").trim_start_matches("whsec_");
     known.secret = STANDARD.decode(secret).expect("Base64");
@@ -99,11 +99,11 @@ fn receive(server: &Server, known: &mut Known, id: &str, attachments: &[Value]) 
     let data = json!({"id": id, "contact": contact, "text": format!("I am {MARKER}."), "attachments": attachments});
     let (status, told) = tell(server, known, &data);
     assert_eq!(status, 202, "{told}");
-    known.conversation = told["conversation"].as_str().expect("a conversation").to_owned();
+    told["conversation"].as_str().expect("a conversation").clone_into(&mut known.conversation);
     known.messages.push(told["message"].as_str().expect("a message").to_owned());
     known.position = position(&told);
     let view = server.shown(&format!("/v1/conversations/{}", known.conversation), &known.position);
-    known.contact = view["contact"]["id"].as_str().expect("a contact").to_owned();
+    view["contact"]["id"].as_str().expect("a contact").clone_into(&mut known.contact);
     assert!(view.to_string().contains(MARKER), "before it is masked, it is shown: {view}");
 }
 
@@ -138,10 +138,10 @@ fn saved_reply(server: &Server, known: &mut Known) {
         "/v1/saved-replies/collections",
         &json!({"name": "Mine", "owner": {"kind": "agent", "id": agent}}),
     );
-    known.collection = made["id"].as_str().expect("an id").to_owned();
+    made["id"].as_str().expect("an id").clone_into(&mut known.collection);
     let saved = json!({"title": MARKER, "text": format!("Dear {MARKER}")});
     let path = format!("/v1/saved-replies/collections/{}/replies", known.collection);
-    known.saved = server.done("POST", &path, &saved)["id"].as_str().expect("an id").to_owned();
+    server.done("POST", &path, &saved)["id"].as_str().expect("an id").clone_into(&mut known.saved);
     reply(server, known, json!({"text": format!("Dear {MARKER}")}));
 }
 

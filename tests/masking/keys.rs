@@ -35,7 +35,7 @@ impl Place {
         Server::start(&self.data(), &self.dir.path().join("log"), &self.token, arguments)
     }
 
-    fn view(&self, server: &Server, known: &Known) -> Value {
+    fn view(server: &Server, known: &Known) -> Value {
         server.shown(&format!("/v1/conversations/{}", known.conversation), &known.position)
     }
 }
@@ -47,7 +47,7 @@ fn write(server: &Server, known: &mut Known, count: usize) {
         let data = json!({"id": number.to_string(), "contact": {"handle": "+331"}, "text": format!("text {number}")});
         let (status, told) = tell(server, known, &data);
         assert_eq!(status, 202, "{told}");
-        known.conversation = told["conversation"].as_str().expect("a conversation").to_owned();
+        told["conversation"].as_str().expect("a conversation").clone_into(&mut known.conversation);
         known.messages.push(told["message"].as_str().expect("a message").to_owned());
         known.position = position(&told);
     }
@@ -96,7 +96,7 @@ fn without_the_key_file_the_start_says_what_is_lost_and_the_facts_are_served_all
     assert_eq!(trail.matches("message_received").count(), 2, "{trail}");
 
     let server = place.start(&["--without-keys"]);
-    let view = place.view(&server, &known);
+    let view = Place::view(&server, &known);
     assert_eq!(texts(&view).iter().filter(|(_, text)| text.is_none()).count(), 2);
     assert_eq!(view["contact"]["handle"], Value::Null);
     let trail = server.get(&format!("/v1/conversations/{}/audit", known.conversation)).json();
@@ -116,7 +116,7 @@ fn without_the_key_file_the_start_says_what_is_lost_and_the_facts_are_served_all
 
     copy(&kept, &kek).expect("put back");
     let server = place.start(&[]);
-    assert!(texts(&place.view(&server, &known)).iter().all(|(_, text)| text.is_some()));
+    assert!(texts(&Place::view(&server, &known)).iter().all(|(_, text)| text.is_some()));
     server.kill();
 }
 
@@ -146,7 +146,7 @@ fn keys_are_rotated_and_copied_and_masks_listed_while_the_server_runs() {
     server.done("POST", &path, &json!({}));
     let status = printed(&place.data(), &["mask", "status"]);
     assert!(status.contains("still to reach") && status.contains("of safe"), "{status}");
-    assert_eq!(texts(&place.view(&server, &known)).iter().filter(|(_, text)| text.is_none()).count(), 1);
+    assert_eq!(texts(&Place::view(&server, &known)).iter().filter(|(_, text)| text.is_none()).count(), 1);
     server.kill();
 
     // The copy is older than the mask; what it could bring back is erased again before anything is served.
@@ -154,7 +154,7 @@ fn keys_are_rotated_and_copied_and_masks_listed_while_the_server_runs() {
     let import = run_with(&place.data(), &["keys", "import", copy.to_str().expect("UTF-8")], PASSPHRASE);
     assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
     let server = place.start(&[]);
-    for (message, text) in texts(&place.view(&server, &known)) {
+    for (message, text) in texts(&Place::view(&server, &known)) {
         assert_eq!(text.is_none(), message == masked, "{message}");
     }
     server.kill();
@@ -196,7 +196,7 @@ fn ended_in_the_middle_of_masks_every_mask_that_the_log_holds_is_carried_out_and
         });
         acknowledged.extend(masked);
         let server = place.start(&[]);
-        let view = place.view(&server, &known);
+        let view = Place::view(&server, &known);
         for entry in view["entries"].as_array().expect("entries") {
             let message = entry["id"].as_str().expect("an id");
             let ordered = entry["masked"]["by"].is_object();
@@ -235,7 +235,7 @@ fn a_backup_from_before_a_mask_does_not_bring_it_back_and_everything_else_is_the
     // The examination at its end names what is unreadable without an order in this older log.
     run(&restored, &arguments);
     let server = Server::start(&restored, &place.dir.path().join("log"), &place.token, &[]);
-    for (message, text) in texts(&place.view(&server, &known)) {
+    for (message, text) in texts(&Place::view(&server, &known)) {
         assert_eq!(text.is_none(), message == masked, "{message}");
     }
     let ready = server.get("/health/ready").json();

@@ -28,7 +28,7 @@ impl Marker {
             let text = [&vec![0; before], text.as_bytes()].concat();
             for encoded in [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
                 // The first and the last characters mix in what stands before and after.
-                let inner = encoded[4.min(before * 4)..encoded.len() - 3].as_bytes().to_vec();
+                let inner = encoded.as_bytes()[4.min(before * 4)..encoded.len() - 3].to_vec();
                 forms.push(("Base64", inner));
             }
         }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ impl Program {
         let issued =
             program.offline(&[&["token", "issue", "op@example.org", "--name", "t", "--json"][..], &scopes].concat());
         let issued: Value = serde_json::from_slice(&issued.stdout).expect("JSON");
-        program.token = issued["token"].as_str().expect("a token").to_owned();
+        issued["token"].as_str().expect("a token").clone_into(&mut program.token);
         program
     }
 
@@ -108,9 +109,11 @@ impl Program {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: clew\r\nConnection: close\r\n");
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").expect("a String takes all");
         }
-        head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+        let length = body.len();
+        write!(head, "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
+            .expect("a String takes all");
         stream.write_all(head.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;

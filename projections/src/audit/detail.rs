@@ -385,8 +385,7 @@ fn of_agent(rows: &mut Rows, stream: StreamId, event: &A) -> Result<Detail, Fold
             plain(this, vec![changed, now("cause", word(cause))])
         }
         A::PreferencesChanged { preferences } => plain(this, definitions::preferences(rows, stream.id, preferences)?),
-        A::NotificationsRead { .. } => plain(this, Vec::new()),
-        A::ConnectionLost | A::ConnectionRestored => plain(this, Vec::new()),
+        A::NotificationsRead { .. } | A::ConnectionLost | A::ConnectionRestored => plain(this, Vec::new()),
         A::BulkBegun { act, conversations, .. } => {
             let act = match act {
                 BulkAct::Resolve(reason) => now("resolve", word(reason)),
