@@ -87,6 +87,7 @@ pub enum Next {
 /// Follows the log; cheap to clone.
 #[derive(Clone)]
 pub struct Feed {
+    store: Arc<dyn EventStore>,
     kept: Arc<Mutex<Kept>>,
     told: watch::Receiver<u64>,
     task: Arc<JoinHandle<()>>,
@@ -109,8 +110,8 @@ impl Feed {
         let batches = VecDeque::new();
         let kept = Arc::new(Mutex::new(Kept { batches, first: 0, before, notices: 0, notices_max }));
         let (tell, told) = watch::channel(0);
-        let task = Arc::new(tokio::spawn(keep_up(store, projections, Arc::clone(&kept), tell)));
-        Self { kept, told, task }
+        let task = Arc::new(tokio::spawn(keep_up(Arc::clone(&store), projections, Arc::clone(&kept), tell)));
+        Self { store, kept, told, task }
     }
 
     /// Begins behind `after`, or with what comes from now on.
@@ -118,7 +119,9 @@ impl Feed {
         let kept = lock(&self.kept);
         let next = match after {
             None => Some(kept.end()),
-            Some(after) => kept.number_behind(after),
+            // Ahead of the feed is fine: who has read a fact of which it has yet to tell waits for it.
+            Some(after) if self.store.head().covers(after) => kept.number_behind(after),
+            Some(_) => None,
         };
         drop(kept);
         Subscription { feed: self.clone(), next }
@@ -178,7 +181,7 @@ impl Kept {
 
     /// The number of the first batch that tells of more than `after` has seen; none if some of that is not kept.
     fn number_behind(&self, after: &Cursor) -> Option<u64> {
-        if !after.covers(&self.before) || !self.seen().covers(after) {
+        if !after.covers(&self.before) {
             return None;
         }
         let told = self.batches.iter().take_while(|batch| after.covers(&batch.cursor)).count();

@@ -155,3 +155,22 @@ async fn the_feed_tells_resumes_and_says_when_it_can_not() {
     let Some(Next::Reset(cursor)) = late.next().await else { panic!("what is not kept any more was told") };
     assert_eq!(cursor, projections.feed().position());
 }
+
+#[tokio::test]
+async fn who_is_ahead_of_the_feed_waits_for_it() {
+    let desk = Desk::new();
+    let projections = Projections::open(None, Arc::clone(&desk.store) as _, Options::default()).await.unwrap();
+    let id = derive::conversation(started(1).thread, 1);
+    desk.append(id.into(), 0, vec![Event::Conversation(E::Started(started(1)))]).await;
+    // Nothing has yielded to the feed's task since: it has yet to read what was appended.
+    let mut ahead = projections.feed().subscribe(Some(&desk.store.head()));
+    desk.append(id.into(), 1, vec![Event::Conversation(E::ThreadBlocked)]).await;
+    loop {
+        let Some(Next::Notices(told)) = ahead.next().await else { panic!("it was sent back to the start") };
+        if told.notices.iter().any(|it| matches!(it, Notice::Conversation { version: 2, .. })) {
+            break;
+        }
+    }
+    let mut nowhere = projections.feed().subscribe(Some(&Cursor::at(Position { partition: 0, sequence: 1000 })));
+    assert!(matches!(nowhere.next().await, Some(Next::Reset(_))));
+}
