@@ -1,6 +1,7 @@
 //! The proofs as somebody else sees them: an exported bundle, checked by a program that is not ours.
 
 mod directory;
+mod restored;
 mod state;
 mod witness;
 

@@ -5,4 +5,4 @@ mod doors;
 mod feed;
 mod keys;
 mod search;
-mod server;
+pub(crate) mod server;

@@ -1,7 +1,9 @@
 //! `/v1/operator/projections`: rebuilt, compared, swapped, by operators alone; and nothing of it is ever done twice.
 
 use crate::support::{Client, TestApp, Webhook};
+use clew_domain::agent::AgentEvent;
 use clew_domain::conversation::Visibility;
+use clew_domain::fact::{Event, Fact, Position};
 use clew_domain::workspace::{ChannelKind, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -60,6 +62,7 @@ async fn what_was_rebuilt_is_compared_and_swapped_and_no_side_effect_comes_again
     let seen = shown["version"].clone();
     let reply = json!({"text": "Hello back", "seen": seen});
     agent.post(&format!("/v1/conversations/{id}/messages"), reply).await.expect(201);
+    claimed(&app).await;
     let head = app.app.state.store.head();
     app.app.state.wait_for(&head, SOON).await.expect("the views keep up");
     let before = (snapshot(&app, &agent).await, head);
@@ -85,6 +88,18 @@ async fn what_was_rebuilt_is_compared_and_swapped_and_no_side_effect_comes_again
         before,
         "nothing was appended or told again"
     );
+}
+
+/// The first answer makes the conversation the agent's, and its place at their desk is taken behind the request's back.
+async fn claimed(app: &TestApp) {
+    let is_claim = |fact: &Fact| matches!(fact.event, Event::Agent(AgentEvent::ConversationClaimed { .. }));
+    let start = Position { partition: 0, sequence: 0 };
+    let waited = tokio::time::timeout(SOON, async {
+        while !app.app.state.store.read_all(start, 1_000).await.expect("it reads").iter().any(is_claim) {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("the place is taken");
 }
 
 /// What leaves us, and what an agent is told of.

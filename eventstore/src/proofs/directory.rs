@@ -1,12 +1,14 @@
 //! The examination of a data directory: the facts that a store reads, against the hashes and the checkpoint that
-//! lie beside them. Nothing is written and nothing made anew, so that what is wrong is seen.
+//! lie beside them. An examination writes nothing and makes nothing anew, so that what is wrong is seen; where there are
+//! no hashes at all, as in what comes from a backup, they can be made from the facts before.
 
+use super::ProofError;
 use super::against::{Against, compare, open_checkpoint, unreadable};
 use super::examine::{self, Examiner, Progress};
+use super::files::{self, HashFiles};
 use super::tile::{Tiles, decode_hashes, level_len};
-use super::tree::Hash;
+use super::tree::{Edge, Hash, leaf_hash};
 use super::verdict::{Finding, Verdict};
-use super::{ProofError, files};
 use crate::observer::LeafSource;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -43,6 +45,35 @@ pub async fn verify(
     verdict.take(found);
     compare(directory, &tiles, against, &mut verdict);
     Ok(verdict)
+}
+
+/// Makes the hashes from the facts where none are there: the checkpoint then says whether they are the signed ones.
+/// Answers whether it did; a directory with hashes, whatever they are worth, is left as it is.
+///
+/// For a directory that no [`Log`](super::Log) has open.
+pub async fn make_hashes(directory: &Path, source: &dyn LeafSource, partition: u16) -> Result<bool, ProofError> {
+    if files::path_of(directory, 0).exists() {
+        return Ok(false);
+    }
+    let mut files = HashFiles::open(directory, 0)?.expect("files of no hashes can't hold less");
+    let mut edge = Edge::default();
+    loop {
+        let leaves = source.leaves(partition, edge.size(), LEAVES_READ_MAX).await;
+        let leaves = leaves.map_err(|error| ProofError::Facts(error.to_string()))?;
+        if leaves.is_empty() {
+            files.write()?;
+            return Ok(edge.size() > 0);
+        }
+        for leaf in &leaves {
+            let mut kept = Ok(());
+            edge.push(leaf_hash(&leaf.bytes), |level, hash| {
+                if let Err(error) = files.push(level, hash) {
+                    kept = Err(error);
+                }
+            });
+            kept?;
+        }
+    }
 }
 
 async fn facts(

@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 pub const CHECKPOINT: &str = "checkpoint";
 /// The file with the last checkpoint that witnesses cosigned, if there is one.
 pub const WITNESSED: &str = "checkpoint.witnessed";
+/// How to go on where what was signed can't be continued.
+const BEGIN_ANEW: &str = "to go on without what was signed, keep the directory of the proofs elsewhere and start \
+                          without it: a new log begins with a new key, which auditors then need";
 /// How many leaves are read at once to catch up.
 const LEAVES_READ_MAX: usize = 4_096;
 
@@ -64,7 +67,10 @@ impl Log {
             Some(text) => match SignedCheckpoint::open(&text, &key.verifier()) {
                 Ok(signed) => Some(signed),
                 Err(error) => {
-                    standing = Standing::Stopped(format!("the last checkpoint can't be trusted: {error}"));
+                    standing = Standing::Stopped(format!(
+                        "the last checkpoint can't be trusted: {error}; put the checkpoint and the signing key of this \
+                         log back; {BEGIN_ANEW}"
+                    ));
                     None
                 }
             },
@@ -272,11 +278,18 @@ impl Log {
         let signed = signed.checkpoint();
         let size = self.size();
         let why = if size < signed.size {
-            format!("{} facts were signed and only {size} are there: facts are missing at the end", signed.size)
+            format!(
+                "{} facts were signed and only {size} are there: facts are missing at the end; look for a newer \
+                 backup; {BEGIN_ANEW}",
+                signed.size
+            )
         } else if root_at(self, signed.size)? == signed.root {
             return Ok(());
         } else {
-            format!("the first {} facts are not those that were signed: `clew audit verify` says which", signed.size)
+            format!(
+                "the first {} facts are not those that were signed: `clew audit verify` says which; {BEGIN_ANEW}",
+                signed.size
+            )
         };
         tracing::error!(why, "the log is not signed any more");
         self.tree().standing = Standing::Stopped(why.clone());

@@ -237,8 +237,8 @@ impl fmt::Display for Verdict {
         if self.digests > 0 {
             writeln!(
                 f,
-                "Replayed, the facts lead to the state that was shown, at each of {} records of it.",
-                self.digests
+                "Replayed, the facts lead to the state that was shown, wherever it was recorded ({}).",
+                if self.digests == 1 { "once".to_owned() } else { format!("{} times", self.digests) }
             )?;
         }
         for (name, size, at) in &self.witnesses {

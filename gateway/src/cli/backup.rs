@@ -6,10 +6,14 @@ use super::progress::Progress;
 use super::{Exit, Failure};
 use crate::clock::Clock;
 use crate::config::{Config, Options, Place};
+use crate::proofs::PUBLIC_KEY;
 use clap::Args;
 use clew_eventstore::backup::{self, BackupError};
+use clew_eventstore::proofs::SigningKey;
 use clew_eventstore::vault::KEK_FILE;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The arguments of `clew backup`.
 #[derive(Args)]
@@ -77,14 +81,12 @@ impl Restore {
             if let Some(keys) = keys {
                 copy_keys(&keys, &to.join("keys"))?;
             }
-            if let Some(file) = signing_key {
-                copy(&file, &to.join("proofs/signing-key"))?;
-            }
-            Ok(manifest)
+            let signs = signing_key.map(|file| copy_signing_key(&file, &to.join("proofs"))).transpose();
+            Ok((manifest, signs))
         });
-        let manifest = manifest.await?;
+        let (manifest, signs) = manifest.await?;
         println!("{} facts are restored to {}.", manifest.facts, data.display());
-        let sound = doctor::examine(&data, false).await?;
+        let sound = doctor::examine_restored(&data).await?;
         if !data.join("keys").exists() {
             println!(
                 "There are no keys yet: put back the keys directory, or run clew keys import FILE --data {}.",
@@ -98,8 +100,29 @@ impl Restore {
                 data.display()
             );
         }
-        if sound { Ok(()) } else { Err(Failure::new(Exit::Failed, "what was restored is not sound")) }
+        if !sound {
+            return Err(Failure::new(Exit::Failed, "what was restored is not sound"));
+        }
+        signs.map(|_| ())
     }
+}
+
+/// Puts the key in place that signs the log, if it is the one whose public key came with the backup.
+fn copy_signing_key(from: &Path, proofs: &Path) -> Result<(), Failure> {
+    let failed = |error: &dyn Display| Failure::new(Exit::Failed, format!("{}: {error}", from.display()));
+    let secret = Zeroizing::new(std::fs::read_to_string(from).map_err(|error| failed(&error))?);
+    let key = SigningKey::from_secret_text(&secret).map_err(|error| failed(&error))?.verifier();
+    if let Ok(public) = std::fs::read_to_string(proofs.join(PUBLIC_KEY))
+        && public.trim() != key.to_string()
+    {
+        let why = format!(
+            "{} is the key of another log and was not put in place; this log was signed by {}",
+            from.display(),
+            public.trim()
+        );
+        return Err(Failure::new(Exit::Failed, why));
+    }
+    copy(from, &proofs.join("signing-key"))
 }
 
 /// Copies the files of the keys; the ones that are left behind must be destroyed by whoever owns them.

@@ -49,14 +49,35 @@ fn lock(data: &Path) -> Result<std::fs::File, Failure> {
     Ok(lock)
 }
 
+/// Makes what a new directory from a backup lacks, and examines it.
+pub(super) async fn examine_restored(data: &Path) -> Result<bool, Failure> {
+    let (store, _) = embedded::Store::open(data, embedded::Options::default()).map_err(unreadable)?;
+    make_hashes(data, &store).await?;
+    drop(store);
+    examine(data, false).await
+}
+
 /// Examines all of it and prints what it finds. Answers whether it is sound.
-pub(super) async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
+async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
     let log = log(data.to_path_buf(), repair).await?;
     let (store, _) = embedded::Store::open(data, embedded::Options::default()).map_err(unreadable)?;
+    if repair && make_hashes(data, &store).await? {
+        println!("  made anew: hashes of proofs");
+    }
     let contents = contents(data, &store).await?;
     let proofs = proofs(data, &store).await?;
     println!("{}", if log && contents && proofs { "All is sound." } else { "It is not sound." });
     Ok(log && contents && proofs)
+}
+
+/// Makes what the proofs need of the facts where it is not there at all, as in what comes from a backup.
+async fn make_hashes(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
+    let proofs = data.join("proofs");
+    if !proofs.is_dir() {
+        return Ok(false);
+    }
+    let made = directory::make_hashes(&proofs, store, 0).await;
+    made.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
 /// The log by itself: checksums, positions, versions, indexes, commitments.

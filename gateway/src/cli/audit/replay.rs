@@ -71,7 +71,7 @@ impl Replay {
 }
 
 fn told(replayed: &Replayed) -> Result<(), Failure> {
-    println!("{} records of what was shown agree with the log replayed.", replayed.agreeing);
+    println!("Records of what was shown that agree with the log replayed: {}.", replayed.agreeing);
     replayed.findings.iter().for_each(|finding| println!("{finding}"));
     if replayed.findings.is_empty() {
         return Ok(());
