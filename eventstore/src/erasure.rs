@@ -161,6 +161,8 @@ impl Eraser {
         let seen = eraser.catch_up().await?;
         eraser.destroy_keys(seen).await?;
         eraser.lock().pending.values_mut().for_each(|pending| pending.stage = pending.stage.max(Stage::Unreadable));
+        // `run` does what is left though no further fact may ever come.
+        eraser.more.notify_one();
         Ok(eraser)
     }
 

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PASSPHRASE: &[u8] = b"four words and some more\n";
 
@@ -208,9 +208,10 @@ fn ended_in_the_middle_of_masks_every_mask_that_the_log_holds_is_carried_out_and
     }
     assert!(acknowledged.len() >= 15, "the rounds did something: {}", acknowledged.len());
     let server = place.start(&[]);
-    let mut status = String::new();
-    while !status.ends_with(" 0 are not completed.\n") {
-        status = printed(&place.data(), &["mask", "status"]);
+    let status = || printed(&place.data(), &["mask", "status"]);
+    let started = Instant::now();
+    while !status().ends_with(" 0 are not completed.\n") {
+        assert!(started.elapsed() < Duration::from_secs(60), "nobody carries out what was left: {}", status());
     }
     server.kill();
 }

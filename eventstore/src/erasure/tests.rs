@@ -199,11 +199,28 @@ async fn following_the_log_carries_out_what_nobody_asked_for() {
     let mut desk = Desk::new().await;
     let (_, text) = desk.message(1, 1, Vec::new()).await;
     let mask = desk.mask(1, 1, vec![text.id.alone()]).await;
+    carried_out_by_run(&desk, &mask).await;
+    assert!(erased(desk.vault(), &text));
+}
+
+#[tokio::test]
+async fn what_was_ordered_before_the_start_is_carried_out_though_no_fact_follows() {
+    let mut desk = Desk::new().await;
+    let (_, text) = desk.message(1, 1, Vec::new()).await;
+    let mask = desk.mask(1, 1, vec![text.id.alone()]).await;
+    desk.restart().await;
+    carried_out_by_run(&desk, &mask).await;
+}
+
+/// Lets the eraser follow the log until it recorded that it completed the mask.
+async fn carried_out_by_run(desk: &Desk, mask: &Fact) {
     let running = tokio::spawn(desk.eraser.clone().expect("started").run());
     let mut facts = desk.store.subscribe(Cursor::start(3));
     let completed = Event::Installation(InstallationEvent::ErasureCompleted { of: mask.id });
-    while !facts.next().await.expect("open").expect("readable").iter().any(|fact| fact.event == completed) {}
-    assert!(erased(desk.vault(), &text));
+    let waited = tokio::time::timeout(Duration::from_secs(30), async {
+        while !facts.next().await.expect("open").expect("readable").iter().any(|fact| fact.event == completed) {}
+    });
+    waited.await.expect("it is carried out");
     running.abort();
 }
 
