@@ -44,6 +44,7 @@ impl Place {
     /// What a server on this directory says of its proofs, after it took a fact.
     fn health(&self, name: &str) -> Value {
         let log = self.path(&format!("{name}.log"));
+        drop(fs::remove_file(&log));
         let server = Server::start(&self.path(name), &log, &self.token, &[]);
         server.done("PUT", "/v1/me/name", &serde_json::json!({"name": "Root, restored"}));
         let told = server.get("/health/ready");
