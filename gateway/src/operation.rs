@@ -41,8 +41,8 @@ pub struct ProjectionView {
     pub kept_bytes: u64,
     /// The rebuild under way, or the last one since the server started.
     pub rebuild: Option<RebuildView>,
-    /// How the last rebuild ended.
-    pub last_rebuild: Option<LastRebuildView>,
+    /// The rebuilds that ended, the last one first.
+    pub rebuilds: Vec<EndedRebuildView>,
     /// Whether rebuilt rows wait to be compared and served.
     pub rebuilt: bool,
     /// Whether an interrupted rebuild can be gone on with.
@@ -74,7 +74,7 @@ pub struct RebuildView {
 
 /// How the last rebuild ended.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct LastRebuildView {
+pub struct EndedRebuildView {
     /// `ready`, `cancelled` or `failed`.
     pub outcome: String,
     /// When.
@@ -160,7 +160,7 @@ impl HowToRebuild {
 
 impl From<Details> for ProjectionView {
     fn from(details: Details) -> Self {
-        let Details { status, lag_s, events_per_s, rows, rebuild, last_rebuild, rebuilt, unfinished, .. } = details;
+        let Details { status, lag_s, events_per_s, rows, rebuild, rebuilds, rebuilt, unfinished, .. } = details;
         let Status { name, version, served_version, state, position, lag_events, bytes, .. } = status;
         let (state, reason, event, at) = match state {
             State::Running => ("running", None, None, None),
@@ -184,7 +184,7 @@ impl From<Details> for ProjectionView {
             bytes,
             kept_bytes: details.kept_bytes,
             rebuild: rebuild.map(RebuildView::from),
-            last_rebuild: last_rebuild.map(LastRebuildView::from),
+            rebuilds: rebuilds.into_iter().rev().map(EndedRebuildView::from).collect(),
             rebuilt,
             unfinished,
             comparison: details.comparison.map(ComparedView::from),
@@ -200,9 +200,9 @@ impl From<Building> for RebuildView {
     }
 }
 
-impl From<rebuild::LastRebuild> for LastRebuildView {
-    fn from(it: rebuild::LastRebuild) -> Self {
-        let rebuild::LastRebuild { outcome, ended_at, events, took_s } = it;
+impl From<rebuild::EndedRebuild> for EndedRebuildView {
+    fn from(it: rebuild::EndedRebuild) -> Self {
+        let rebuild::EndedRebuild { outcome, ended_at, events, took_s } = it;
         Self { outcome, ended_at, events, took_s }
     }
 }

@@ -1,8 +1,8 @@
 //! Where the rows of a projection lie on disk: `<dir>/<name>/<generation>/`, one set of rows each, and the file
 //! `served` that names the one in use. Whatever is here can be thrown away and rebuilt from the log.
 
+use crate::catalogue::{Catalogue, Kept, Record};
 use crate::projection::Spec;
-use crate::rebuild::{Kept, Record};
 use crate::table::{Table, TableError};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -43,14 +43,18 @@ impl Generation {
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     dir: PathBuf,
+    name: &'static str,
     cache_bytes: u64,
+    catalogue: Catalogue,
 }
 
 impl Home {
+    /// The place of a projection under `dir`.
     pub(crate) fn of(spec: Spec, dir: &Path, cache_bytes: u64) -> io::Result<Self> {
+        let catalogue = Catalogue::open(dir)?;
         let dir = dir.join(spec.name);
         fs::create_dir_all(&dir)?;
-        Ok(Self { dir, cache_bytes })
+        Ok(Self { dir, name: spec.name, cache_bytes, catalogue })
     }
 
     pub(crate) fn path(&self, generation: Generation) -> PathBuf {
@@ -107,14 +111,12 @@ impl Home {
 
     /// What is remembered of rebuilds.
     pub(crate) fn record(&self) -> io::Result<Record> {
-        Record::read(&self.dir)
+        self.catalogue.record(self.name)
     }
 
     /// Changes what is remembered of rebuilds.
     pub(crate) fn remember(&self, change: impl FnOnce(&mut Record)) -> io::Result<()> {
-        let mut record = self.record()?;
-        change(&mut record);
-        record.write(&self.dir)
+        self.catalogue.remember(self.name, change)
     }
 
     /// Serves what was rebuilt, or what was served before, and remembers what was served until now.

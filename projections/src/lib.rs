@@ -6,6 +6,7 @@ pub mod action;
 pub mod agents;
 pub mod audit;
 pub mod bench;
+mod catalogue;
 pub mod contacts;
 pub mod conversation;
 pub mod derived;

@@ -6,8 +6,8 @@ mod estimate;
 mod job;
 mod offline;
 mod rate;
-mod record;
 
+pub use crate::catalogue::EndedRebuild;
 pub use compare::{Comparison, Difference, compare};
 pub use estimate::Estimate;
 pub(crate) use estimate::estimate;
@@ -15,8 +15,6 @@ pub use job::{Building, Job, RebuildError, RebuildOptions};
 pub(crate) use job::{build, catch_up};
 pub use offline::Offline;
 pub use rate::Rate;
-pub use record::LastRebuild;
-pub(crate) use record::{Kept, Record};
 
 use crate::engine::Engine;
 use crate::past::Keeper;

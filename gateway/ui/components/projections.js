@@ -33,6 +33,7 @@ export function projectionTable(refresh) {
 
 /** @param {any} p @param {() => Promise<any>} refresh */
 function row(p, refresh) {
+  const last = p.rebuilds[0];
   const lag = p.lag_events === 0 ? '0' : `${number(p.lag_events)} (${duration(p.lag_s * 1000)})`;
   const cell = (/** @type {import('../dom.js').Child} */ text) => h('td', { class: 'number' }, text);
   return h(
@@ -45,7 +46,7 @@ function row(p, refresh) {
     cell(t('operator.per-second', { n: Math.round(p.events_per_s) })),
     cell(p.rows === null ? '—' : number(p.rows)),
     cell([size(p.bytes), p.kept_bytes > 0 && h('span', { class: 'muted' }, ` + ${size(p.kept_bytes)}`)]),
-    cell(p.last_rebuild ? `${t(`operator.outcome-${/** @type {'ready'|'cancelled'|'failed'} */ (p.last_rebuild.outcome)}`)}, ${ago(p.last_rebuild.ended_at)}` : '—'),
+    cell(last ? `${t(`operator.outcome-${/** @type {'ready'|'cancelled'|'failed'} */ (last.outcome)}`)}, ${ago(last.ended_at)}` : '—'),
     h('td', { class: 'nowrap end' }, h('div', { class: 'row-actions' }, buttons(p, refresh))),
   );
 }

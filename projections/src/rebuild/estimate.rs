@@ -51,7 +51,7 @@ pub(crate) fn estimate(
     let (record, all) = (home.record()?, weight(&store.head()));
     let events = all.saturating_sub(done);
     let mut events_per_s = tried as f64 / took.as_secs_f64().max(1e-6);
-    if let Some(last) = record.last.filter(|last| last.events >= tried && last.took_s > 0.0) {
+    if let Some(last) = record.last().filter(|last| last.events >= tried && last.took_s > 0.0) {
         events_per_s = events_per_s.min(last.events as f64 / last.took_s);
     }
     if let Some(rate) = options.max_rate {

@@ -1,6 +1,7 @@
 //! One rebuild: reads the log from the candidate's checkpoint to the log's end and folds it, as fast as it may.
 
-use super::{Feeder, LastRebuild, Rate, Record};
+use super::{EndedRebuild, Feeder, Rate};
+use crate::catalogue::Record;
 use crate::generation::{Generation, Home};
 use crate::past::Keeper;
 use crate::projection::{FoldError, Spec};
@@ -180,7 +181,7 @@ impl Job {
             (kept.ready, kept.same) = (ended.state == "ready", false);
         }
         let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        record.last = Some(LastRebuild {
+        record.ended(EndedRebuild {
             outcome: ended.state.to_owned(),
             ended_at: Timestamp::from_micros(i64::try_from(now_us).unwrap_or(i64::MAX)),
             events: ended.done - ended.began_with,

@@ -3,6 +3,7 @@
 
 use super::job::weight;
 use super::{Comparison, Estimate, Job, RebuildError, RebuildOptions, build, catch_up, compare, estimate};
+use crate::catalogue::Kept;
 use crate::generation::{Generation, Home};
 use crate::projection::Spec;
 use crate::registry::{ALL, Details, Options};
@@ -73,7 +74,7 @@ impl Offline {
             events_per_s: 0.0,
             rows: Some(rows),
             rebuild: None,
-            last_rebuild: self.home.record()?.last,
+            rebuilds: self.home.record()?.ended,
             rebuilt: candidate.is_some_and(|it| it.ready),
             unfinished: candidate.is_some_and(|it| !it.ready),
             comparison: None,
@@ -107,7 +108,7 @@ impl Offline {
         built
     }
 
-    fn candidate(&self) -> Result<super::Kept, RebuildError> {
+    fn candidate(&self) -> Result<Kept, RebuildError> {
         let kept = self.home.candidate(self.spec.version)?;
         kept.filter(|it| it.ready).ok_or(RebuildError::NothingRebuilt)
     }

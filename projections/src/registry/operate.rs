@@ -2,7 +2,9 @@
 
 use super::{Projections, Running};
 use crate::generation::{Generation, Home};
-use crate::rebuild::{Building, Comparison, Estimate, Job, LastRebuild, RebuildError, RebuildOptions, build, estimate};
+use crate::rebuild::{
+    Building, Comparison, EndedRebuild, Estimate, Job, RebuildError, RebuildOptions, build, estimate,
+};
 use crate::runner::Control;
 use crate::status::Status;
 use crate::table::Table;
@@ -49,8 +51,8 @@ pub struct Details {
     pub rows: Option<u64>,
     /// The rebuild under way, or the last one since the process started.
     pub rebuild: Option<Building>,
-    /// How the last rebuild went.
-    pub last_rebuild: Option<LastRebuild>,
+    /// The rebuilds that ended, the last one last.
+    pub rebuilds: Vec<EndedRebuild>,
     /// Whether rebuilt rows wait to be compared and served.
     pub rebuilt: bool,
     /// Whether an interrupted rebuild can be gone on with.
@@ -82,7 +84,7 @@ impl Projections {
             events_per_s: it.pace.per_s(),
             rows: it.census.counted(),
             rebuild: it.building(),
-            last_rebuild: it.home.as_ref().map(Home::record).transpose()?.and_then(|record| record.last),
+            rebuilds: it.home.as_ref().map(Home::record).transpose()?.map_or_else(Vec::new, |record| record.ended),
             rebuilt: it.candidate().is_some() || kept.is_some_and(|kept| kept.ready),
             unfinished: kept.is_some_and(|kept| !kept.ready) && !it.job().as_ref().is_some_and(|job| job.is_running()),
             comparison: it.compared().clone(),

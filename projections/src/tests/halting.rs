@@ -148,7 +148,7 @@ async fn offline_too_a_wrong_fold_is_found_and_refused() {
         assert!(right.compare(5).unwrap().is_same());
         right.swap(false).unwrap();
         let told = right.details().unwrap();
-        assert!(told.can_roll_back && told.last_rebuild.is_some_and(|last| last.outcome == "ready"));
+        assert!(told.can_roll_back && told.rebuilds.last().is_some_and(|last| last.outcome == "ready"));
         assert_eq!((told.status.lag_events, told.rows.is_some_and(|rows| rows > 0)), (0, true));
         right.drop_old().unwrap();
         assert!(matches!(right.rollback(), Err(RebuildError::NothingBefore)));

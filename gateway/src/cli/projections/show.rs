@@ -1,6 +1,6 @@
 //! How projections, estimates and comparisons are printed.
 
-use crate::operation::{ComparisonView, EstimateView, ProjectionView, RebuildView};
+use crate::operation::{ComparisonView, EndedRebuildView, EstimateView, ProjectionView, RebuildView};
 use indicatif::{BinaryBytes, HumanCount, HumanDuration, ProgressBar};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn table(projections: &[ProjectionView]) {
             it.events_per_s,
             it.rows.map_or_else(|| "-".to_owned(), |rows| HumanCount(rows).to_string()),
             BinaryBytes(it.bytes).to_string(),
-            last_rebuild(it),
+            it.rebuilds.first().map_or_else(|| "-".to_owned(), ended),
         );
     }
     for it in projections.iter().filter(|it| it.reason.is_some()) {
@@ -42,17 +42,9 @@ fn trouble(it: &ProjectionView) -> String {
     }
 }
 
-fn last_rebuild(it: &ProjectionView) -> String {
-    match &it.last_rebuild {
-        None => "-".to_owned(),
-        Some(last) => format!(
-            "{} {}, {} events in {}",
-            last.outcome,
-            last.ended_at,
-            HumanCount(last.events),
-            HumanDuration(seconds(last.took_s))
-        ),
-    }
+fn ended(rebuild: &EndedRebuildView) -> String {
+    let EndedRebuildView { outcome, ended_at, events, took_s } = rebuild;
+    format!("{outcome} {ended_at}, {} events in {}", HumanCount(*events), HumanDuration(seconds(*took_s)))
 }
 
 /// All about one.
@@ -74,10 +66,12 @@ pub(super) fn full(it: &ProjectionView) {
         ("size", format!("{}, beside it {}", BinaryBytes(it.bytes), BinaryBytes(it.kept_bytes))),
         ("beside it", beside.to_owned()),
         ("roll back", if it.can_roll_back { "possible" } else { "nothing is kept to go back to" }.to_owned()),
-        ("last rebuild", last_rebuild(it)),
     ];
     for (name, value) in lines {
         println!("{name:<13} {value}");
+    }
+    for rebuild in &it.rebuilds {
+        println!("{:<13} {}", "rebuild", ended(rebuild));
     }
     if let Some(rebuild) = it.rebuild.as_ref().filter(|rebuild| rebuild.state == "running") {
         println!("{:<13} {}/{} events {}", "rebuilding", rebuild.done, rebuild.total, forecast(rebuild));
