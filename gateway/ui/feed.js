@@ -4,7 +4,7 @@ import { feed } from './api.js';
 import { queues, reference, session } from './endpoints.js';
 import { desktopNotice } from './desktop.js';
 import { debounce } from './dom.js';
-import { currentFilters, isFiltered, patchRow, reloadList } from './queue.js';
+import { currentFilters, isFiltered, list, patchRow, reloadList } from './queue.js';
 import { t, tSlug } from './i18n.js';
 import { address, go } from './router.js';
 import { emit, state } from './store.js';
@@ -25,7 +25,7 @@ export function followFeed() {
       notification: onNotification,
       agent: onAgent,
       settings: () => loadReference(),
-      contact: (change) => emit('contact-changed', change),
+      contact: onContact,
       saved_replies: () => undefined,
       presence: onPresence,
       hello: () => undefined,
@@ -57,6 +57,12 @@ function onConversation(change) {
 }
 
 const reloadThreadSoon = debounce(() => reloadThread(), 30);
+
+/** Rows show whom they are of. @param {{id: string}} change */
+function onContact(change) {
+  if (list.rows.some((row) => row.contact.id === change.id)) reloadList();
+  emit('contact-changed', change);
+}
 
 /** @param {import('./types.js').Counts} counts */
 function onCounts(counts) {

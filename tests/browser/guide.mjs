@@ -246,7 +246,7 @@ test('a contact is forgotten by who may, and nothing of them is left to read', a
   await ada.page.locator('dialog .danger').click();
   await ada.page.locator('.contact-head h2').filter({ hasNotText: 'Forgettable' }).waitFor();
   await ada.page.locator('.timeline .masked-text').first().waitFor();
-  assert.doesNotMatch(await ada.page.locator('#app').innerText(), /My secret words|Forgettable/);
+  await ada.page.waitForFunction(() => !/My secret words|Forgettable/.test(document.body.innerText));
   await ada.close();
 });
 
@@ -281,7 +281,7 @@ inBothLanguages('preferences are kept: availability, name, notifications, langua
   await page.waitForFunction((code) => document.documentElement.lang === code, language);
   await desk.context.grantPermissions(['notifications']);
   const box = page.locator('.card .check input').first();
-  await box.check();
+  await Promise.all([page.waitForResponse((answer) => answer.url().endsWith('/v1/me/preferences') && answer.ok()), box.check()]);
   await page.reload();
   await page.locator('.card .check input:checked').first().waitFor();
   await page.locator('.card .check input').first().uncheck();

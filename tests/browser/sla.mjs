@@ -88,6 +88,9 @@ test('sla: what is late and due next is seen live, in both languages', async ({ 
   const name = `Waiting ${Date.now()}`;
   const conversation = await server.incoming(CHAT, `sla-${Date.now()}`, 'How long will this take?', name);
   const row = page.locator('tr').filter({ hasText: name }).first();
+  const more = page.getByRole('button', { name: 'Show more' });
+  await row.or(more.first()).first().waitFor();
+  if (await more.count()) await more.last().click();
   await row.waitFor();
   assert.equal(await row.locator('.sla').count(), 1, 'with its clock');
   assert.deepEqual(await desk.violations(), []);

@@ -13,6 +13,7 @@ import { slaHistory } from '../components/sla-history.js';
 /** @typedef {import('../types.js').SlaSummary} SlaSummary */
 
 const ROWS = 50;
+const ROWS_MAX = 200;
 const SCOPES = /** @type {const} */ (['queue', 'channel', 'team', 'policy']);
 /** Many changes that come together are read once. */
 const READ_AGAIN_AFTER_MS = 300;
@@ -53,14 +54,14 @@ export function slaPage(signal) {
   async function refresh() {
     const wanted = scope;
     try {
-      const [told, breached, due] = await Promise.all([sla.summary(), sla.clocks('breached', wanted, ROWS), sla.clocks('due', wanted, ROWS)]);
+      const [told, breached, due] = await Promise.all([sla.summary(), sla.clocks('breached', wanted, late.rows()), sla.clocks('due', wanted, next.rows())]);
       if (signal.aborted || wanted !== scope) return;
       summary = told;
       drawFigures();
       drawChooser();
       drawSpread();
-      late.draw(breached.items);
-      next.draw(due.items);
+      late.draw(breached);
+      next.draw(due);
       waitForDue(due.items[0]);
     } catch (error) {
       if (signal.aborted || wanted !== scope) return;
@@ -141,6 +142,7 @@ export function slaPage(signal) {
     const head = /** @type {const} */ (['sla.contact', 'sla.promise', 'sla.owner', 'sla.time']);
     const table = h('table', { class: 'table', hidden: true }, h('thead', null, h('tr', null, head.map((key) => h('th', { scope: 'col' }, t(key))))), body);
     const stateBox = h('div');
+    let rows = ROWS;
     /** @type {Map<string, () => void>} */
     const clocks = new Map();
     on('tick', () => clocks.forEach((refreshClock) => refreshClock()), signal);
@@ -165,19 +167,22 @@ export function slaPage(signal) {
     return {
       element: h('section', { class: 'card flush' }, h('h2', { class: 'card-title' }, t(title)), h('div', { class: 'table-box', tabIndex: 0, role: 'region', 'aria-label': t(title) }, table, stateBox)),
       state: stateBox,
-      /** @param {SlaClock[]} items */
-      draw(items) {
+      rows: () => rows,
+      /** @param {{items: SlaClock[], next: string|null}} page */
+      draw({ items, next: beyond }) {
         const known = new Set(items.map(key));
         for (const gone of [...clocks.keys()].filter((k) => !known.has(k))) clocks.delete(gone);
         keyed(body, items, (it) => ({ key: key(it), same: JSON.stringify([{ ...it, left_s: 0 }, name('policy', it.policy)]) }), row);
         table.hidden = items.length === 0;
-        fill(stateBox, items.length === 0 && placeholder('check', t(empty)));
+        const more = () => ((rows = Math.min(rows * 2, ROWS_MAX)), refresh());
+        fill(stateBox, items.length === 0 && placeholder('check', t(empty)), beyond !== null && rows < ROWS_MAX && h('div', { class: 'list-more' }, h('button', { type: 'button', onClick: more }, t('more'))));
       },
     };
   }
 
   const refreshSoon = debounce(refresh, READ_AGAIN_AFTER_MS);
   on('conversation-changed', refreshSoon, signal);
+  on('contact-changed', refreshSoon, signal);
   on('reference', refreshSoon, signal);
   on('connection', () => state.connection === 'live' && refreshSoon(), signal);
   signal.addEventListener('abort', () => clearTimeout(untilDue));

@@ -22,9 +22,13 @@ use clew_projections::conversation::{self, ConversationReader, Header, Shown, Sh
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Other conversations of the contact that are listed at most.
 const EARLIER_MAX: usize = 20;
+/// How long the views of contacts and queues have to catch up with that of conversations; what they miss then is shown
+/// with the next event.
+const OTHERS_WAITED_FOR: Duration = Duration::from_millis(200);
 
 /// When a conversation is looked at.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -64,7 +68,13 @@ pub(crate) async fn show(
         Some(moment) => Some(Then::find(app, moment).await?),
     };
     let shown = match &then {
-        None => app.projections.conversations().show(id)?,
+        None => {
+            // Each view goes at its own pace; what the contact wrote before comes from others of them.
+            let seen = app.projections.conversations().position();
+            let _ = app.projections.contacts().wait_for(&seen, OTHERS_WAITED_FOR).await;
+            let _ = app.projections.queues().wait_for(&seen, OTHERS_WAITED_FOR).await;
+            app.projections.conversations().show(id)?
+        }
         Some(then) => past(app, id, then).await?.show(id)?,
     };
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
