@@ -26,19 +26,20 @@
 //! | 152 | 8 | version of the settings |
 //! | 160 | … | the event of that kind of stream, `MessagePack`: variants by name, fields by place |
 
+use crate::msgpack;
 use crate::store::{StoreError, limits};
 use clew_domain::fact::{Actor, Event, Fact, NewFact, Position};
 use clew_domain::ids::{
     AgentId, ChannelId, CommandId, ContactId, CorrelationId, EventId, RuleId, StreamId, StreamKind,
 };
 use clew_domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 /// The layout that is written; a greater one is refused on reading.
 pub const FORMAT: u8 = 1;
@@ -244,13 +245,7 @@ fn decode_event(schemas: Schemas<'_>, schema: u16, kind: StreamKind, bytes: &[u8
 
 /// An event that takes up all of `bytes`.
 fn read_event<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    // An event is a handful of levels deep; the limit keeps forged bytes from exhausting the stack.
-    deserializer.set_max_depth(32);
-    let event = T::deserialize(&mut deserializer).ok()?;
-    // Only where no byte is left can not even a marker be read; a unit reads no further than its own.
-    let rest = <()>::deserialize(&mut deserializer);
-    matches!(rest, Err(rmp_serde::decode::Error::InvalidMarkerRead(_))).then_some(event)
+    msgpack::from_slice(bytes).ok()
 }
 
 fn actor_parts(actor: Actor) -> (u8, Uuid) {

@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod erasure;
 #[cfg(any(test, feature = "test-util"))]
 pub mod fuzz;
+pub mod msgpack;
 pub mod observer;
 pub mod proofs;
 pub mod sealed;

@@ -21,6 +21,7 @@ pub use error::{OpenError, VaultError};
 pub use process::{Hardening, harden_process};
 pub use root::Custody;
 
+use crate::msgpack;
 use crate::sealed::SealedContent;
 use crate::store::limits;
 use clew_domain::content::{Commitment, ContactNumber, ContentId};
@@ -242,7 +243,7 @@ impl Vault {
     ) -> Result<T, OpenError> {
         let bytes = self.open_content(content, expected)?;
         // What the decoder says could name what it met.
-        rmp_serde::from_slice(&bytes).map_err(|_| OpenError::Damaged(content.id, "its plaintext has another shape"))
+        msgpack::from_slice(&bytes).map_err(|_| OpenError::Damaged(content.id, "its plaintext has another shape"))
     }
 
     /// The plaintext of a content that was sealed with this associated data.

@@ -4,6 +4,7 @@
 
 use crate::generation::Generation;
 use clew_domain::time::Timestamp;
+use clew_eventstore::msgpack;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -136,7 +137,7 @@ fn open(path: &Path) -> io::Result<sled::Db> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    rmp_serde::from_slice(bytes).inspect_err(|error| tracing::warn!(%error, "a record of rebuilds is unreadable")).ok()
+    msgpack::from_slice(bytes).inspect_err(|error| tracing::warn!(%error, "a record of rebuilds is unreadable")).ok()
 }
 
 /// sled answers some damage with a panic.

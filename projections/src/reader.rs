@@ -7,6 +7,7 @@ use crate::status::{Behind, State, Status, lag};
 use crate::table::{Range, Table, TableError};
 use clew_domain::time::Timestamp;
 use clew_eventstore::cursor::Cursor;
+use clew_eventstore::msgpack;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::marker::PhantomData;
@@ -52,7 +53,7 @@ impl View<'_> {
     }
 
     pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, QueryError> {
-        rmp_serde::from_slice(bytes).map_err(|_| self.damaged())
+        msgpack::from_slice(bytes).map_err(|_| self.damaged())
     }
 
     pub(crate) fn damaged(&self) -> QueryError {

@@ -4,6 +4,7 @@
 use crate::key::{Fast, Key};
 use crate::projection::FoldError;
 use crate::table::{Change, Table};
+use clew_eventstore::msgpack;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
@@ -98,7 +99,7 @@ impl Rows {
 
     fn saved<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, FoldError> {
         let Some(bytes) = self.table.get(key.as_ref())? else { return Ok(None) };
-        rmp_serde::from_slice(&bytes).map(Some).map_err(|error| damaged(key, &error.to_string()))
+        msgpack::from_slice(&bytes).map(Some).map_err(|error| damaged(key, &error.to_string()))
     }
 
     /// A copy of the row.

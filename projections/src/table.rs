@@ -4,6 +4,7 @@ use crate::key;
 use crate::packed::{Packed, Walk};
 use crate::past::{self, Overlay};
 use clew_eventstore::cursor::Cursor;
+use clew_eventstore::msgpack;
 use sled::IVec;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -115,7 +116,7 @@ impl Table {
             Self::Memory(_) => {}
         }
         let Some(bytes) = self.get(CHECKPOINT)? else { return Ok(None) };
-        rmp_serde::from_slice(&bytes).map(Some).map_err(|_| TableError("the checkpoint is damaged".into()))
+        msgpack::from_slice(&bytes).map(Some).map_err(|_| TableError("the checkpoint is damaged".into()))
     }
 
     /// The rows whose keys lie in `from..to` (to the end, without `to`), from the first on, or from the last on.

@@ -2,12 +2,16 @@
 
 use super::*;
 use crate::backends::embedded::{Options, Store};
-use crate::conformance::{commit, content, stream, write};
-use crate::store::EventStore;
-use clew_domain::content::ContentId;
-use clew_domain::fact::{Fact, Position};
+use crate::codec;
+use crate::conformance::{commit, content, fact, stream, write};
+use crate::store::{EventStore, StreamWrite};
+use clew_domain::contact::ContactEvent;
+use clew_domain::content::{ContactNumber, ContentId};
+use clew_domain::fact::{Event, Fact, NewFact, Position};
+use clew_domain::ids::{ContactId, StreamId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use uuid::Uuid;
 
 fn small() -> Options {
     Options { facts_segment_bytes: 32 * 1024, contents_segment_bytes: 32 * 1024, ..Options::default() }
@@ -103,6 +107,21 @@ async fn the_next_backup_copies_what_changed_and_drops_what_was_erased() {
     backup(&data, &into);
     assert!(!holds(&into), "an erased content stays in no file of the backup");
     check(&into, |_, _| {}).expect("it is whole");
+}
+
+#[tokio::test]
+async fn a_fact_whose_bytes_end_in_zeros_is_in_the_backup() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (data, into) = (dir.path().join("data"), dir.path().join("backup"));
+    let store = log(&data);
+    append(&store, 0..3).await;
+    let contact = StreamId::from(ContactId(Uuid::from_u128(1)));
+    let forgotten = ContactEvent::Forgotten { number: ContactNumber(0) };
+    let fact = NewFact { event: Event::Contact(forgotten), ..fact(9) };
+    store.append(commit(vec![StreamWrite { stream: contact, expected: 0, facts: vec![fact] }])).await.expect("taken");
+    let last = facts(&store).await.pop().expect("it is there");
+    assert!(codec::encode(&last, [1; 16]).expect("bytes").ends_with(&[0]));
+    assert_eq!(backup(&data, &into).facts, 4);
 }
 
 /// Longer than a file counts as not at rest.

@@ -4,7 +4,7 @@
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Expected, IntoDeserializer, Visitor};
 
 /// A sample of each variant, with its name.
-pub(super) fn of_each_variant<T: DeserializeOwned>() -> Vec<(&'static str, T)> {
+pub(crate) fn of_each_variant<T: DeserializeOwned>() -> Vec<(&'static str, T)> {
     let mut samples = Vec::new();
     loop {
         let mut source = Source { top: Some(samples.len()), variants: &[], drawn: 0, field: "" };

@@ -2,6 +2,7 @@
 //! that was put back from a backup is told by the facts that the file names.
 
 use crate::cursor::Cursor;
+use crate::msgpack;
 use crate::store::{EventStore, StoreError};
 use clew_domain::content::ContactNumber;
 use clew_domain::fact::Position;
@@ -50,7 +51,7 @@ impl Checkpoint {
         if crc32fast::hash(body).to_le_bytes() != *sum {
             return Ok(None);
         }
-        let Ok(checkpoint) = rmp_serde::from_slice::<Self>(body) else { return Ok(None) };
+        let Ok(checkpoint) = msgpack::from_slice::<Self>(body) else { return Ok(None) };
         for (position, expected) in &checkpoint.marks {
             if position.partition >= store.partitions() || id_at(store, *position).await? != Some(*expected) {
                 return Ok(None);

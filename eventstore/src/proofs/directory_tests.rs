@@ -76,11 +76,15 @@ async fn hashes_are_made_from_the_facts_only_where_there_are_none() {
     let levels = || [0, 1].map(|level| fs::read(path(level)).unwrap());
     let kept = levels();
     assert!(!make_hashes(directory.path(), &facts, 0).await.unwrap(), "they are there");
-    [0, 1].iter().for_each(|level| fs::remove_file(path(*level)).unwrap());
+    for level in [0, 1] {
+        fs::remove_file(path(level)).unwrap();
+    }
     assert!(make_hashes(directory.path(), &facts, 0).await.unwrap());
     assert_eq!(levels(), kept);
     assert_eq!(findings(&directory, &facts, &key, Some(&older)).await, []);
-    [0, 1].iter().for_each(|level| fs::remove_file(path(*level)).unwrap());
+    for level in [0, 1] {
+        fs::remove_file(path(level)).unwrap();
+    }
     let mut forged = facts.clone();
     forged.leaves[3][0] ^= 1;
     assert!(make_hashes(directory.path(), &forged, 0).await.unwrap());

@@ -4,6 +4,7 @@ use super::failed;
 use super::run::{self, Run};
 use crate::table::TableError;
 use clew_eventstore::cursor::Cursor;
+use clew_eventstore::msgpack;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -41,7 +42,7 @@ impl Manifest {
         if *sum != crc32fast::hash(body).to_le_bytes() {
             return Err(damaged());
         }
-        rmp_serde::from_slice(body).map_err(|_| damaged())
+        msgpack::from_slice(body).map_err(|_| damaged())
     }
 
     /// Replaces what is in `dir`; the runs must be on disk already.

@@ -12,6 +12,7 @@ use super::cache::Cache;
 use super::filter::{self, Filter};
 use super::{Held, failed};
 use crate::table::TableError;
+use clew_eventstore::msgpack;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -104,7 +105,7 @@ impl Run {
         if crc32fast::hash(&index) != field(8) {
             return Err(damaged(number));
         }
-        let Index { blocks, entries, filter } = rmp_serde::from_slice(&index).map_err(|_| damaged(number))?;
+        let Index { blocks, entries, filter } = msgpack::from_slice(&index).map_err(|_| damaged(number))?;
         if filter.is_empty() {
             return Err(damaged(number));
         }

@@ -11,6 +11,7 @@ use crate::projection::FoldError;
 use crate::table::{Change, Table};
 use clew_domain::conversation::Queue;
 use clew_domain::ids::ConversationId;
+use clew_eventstore::msgpack;
 use hashbrown::HashTable;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -107,7 +108,7 @@ fn id_in(key: &[u8]) -> Option<Uuid> {
 }
 
 fn row_in(value: &[u8]) -> Result<Row, FoldError> {
-    rmp_serde::from_slice(value).map_err(|error| damaged(&error.to_string()))
+    msgpack::from_slice(value).map_err(|error| damaged(&error.to_string()))
 }
 
 impl Desk {

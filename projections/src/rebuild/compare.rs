@@ -1,6 +1,7 @@
 //! Compares two sets of rows, key by key. Rows hold references and commitments only, so both values can be shown.
 
 use crate::table::{Range, Table, TableError};
+use clew_eventstore::msgpack;
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::cmp::Ordering;
@@ -87,7 +88,7 @@ fn readable(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "(index entry)".to_owned();
     }
-    rmp_serde::from_slice::<Readable>(bytes).map_or_else(|_| crate::page::to_text(bytes), |it| it.0)
+    msgpack::from_slice::<Readable>(bytes).map_or_else(|_| crate::page::to_text(bytes), |it| it.0)
 }
 
 struct Readable(String);

@@ -10,6 +10,7 @@ use crate::table::{Change, Table};
 use clew_domain::ids::{ChannelId, ConversationId, SlaPolicyId, TeamId};
 use clew_domain::sla::Timeline;
 use clew_domain::time::Timestamp;
+use clew_eventstore::msgpack;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -138,7 +139,7 @@ fn timeline_in(table: &Table) -> Result<Arc<Timeline>, FoldError> {
 }
 
 fn decode<T: serde::de::DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, FoldError> {
-    rmp_serde::from_slice(bytes).map_err(|error| FoldError::Damaged { table: key[0], what: error.to_string() })
+    msgpack::from_slice(bytes).map_err(|error| FoldError::Damaged { table: key[0], what: error.to_string() })
 }
 
 impl Derived for Board {

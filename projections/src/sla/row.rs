@@ -7,6 +7,7 @@ use crate::table::Table;
 use clew_domain::conversation::SlaBreach;
 use clew_domain::ids::{ConversationId, EventId};
 use clew_domain::sla::{Clock, Clocks, Ended, Promise, Timeline, Wait};
+use clew_eventstore::msgpack;
 use serde::{Deserialize, Serialize};
 
 /// The clocks of a conversation, and the breaches that its stream tells of.
@@ -53,7 +54,7 @@ pub(super) fn stored_rows(table: &Table) -> impl Iterator<Item = Result<(Convers
         let (key, value) = entry?;
         let damaged = |what: String| FoldError::Damaged { table: b'R', what };
         let conversation = row_id(&key).ok_or_else(|| damaged("its key holds no id".to_owned()))?;
-        Ok((conversation, rmp_serde::from_slice(&value).map_err(|error| damaged(error.to_string()))?))
+        Ok((conversation, msgpack::from_slice(&value).map_err(|error| damaged(error.to_string()))?))
     })
 }
 

@@ -142,11 +142,12 @@ impl Open {
         let mut open = Self { part, last: None, mark: None, full: false };
         let (mut unsound_before, mut attempts) = (0, 0);
         loop {
-            let mut bytes = open.part.bytes(open.part.length).map_err(unavailable("can't read", &source))?;
-            bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+            let bytes = open.part.bytes(open.part.length).map_err(unavailable("can't read", &source))?;
+            // The last record may itself end in zeros, so it is looked for in all of the file.
             let end = open.commits(&bytes);
+            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             open.part.kind = Reading::Fixed(end as u64);
-            if open.full || bytes.len() <= end || frame_behind(&bytes, end).is_none() {
+            if open.full || used <= end || frame_behind(&bytes[..used], end).is_none() {
                 return Ok(Some(open));
             }
             // Either a group that was being written while this read on, or damage, which stays where it is.
