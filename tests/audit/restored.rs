@@ -64,7 +64,9 @@ impl Place {
         let told = self.health(name);
         assert_eq!(told["ok"], false, "{told}");
         let why = told["detail"].as_str().expect("why");
-        words.iter().for_each(|word| assert!(why.contains(word), "{why}"));
+        for word in words {
+            assert!(why.contains(word), "{why}");
+        }
         assert_eq!(fs::read(&checkpoint).expect("kept"), before, "nothing was signed");
     }
 
