@@ -84,6 +84,12 @@ pub trait EventStore: Send + Sync + 'static {
     fn health(&self) -> Health;
 }
 
+/// The partition of a stream among so many, for ever: logs are laid out by it.
+pub(crate) fn partition_of(stream: StreamId, partitions: u16) -> u16 {
+    let hash = stream.id.as_u128() % u128::from(partitions);
+    u16::try_from(hash).expect("less than a u16")
+}
+
 /// What is written as one: facts to one or more streams, and contents.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
@@ -187,6 +193,16 @@ impl StoreError {
 }
 
 impl Commit {
+    /// The one partition, of so many, that its streams lie in; the first for one without writes.
+    pub(crate) fn partition(&self, partitions: u16) -> Result<u16, StoreError> {
+        let mut each = self.writes.iter().map(|write| partition_of(write.stream, partitions));
+        let first = each.next().unwrap_or(0);
+        if each.any(|other| other != first) {
+            return Err(StoreError::Invalid("its streams lie in different partitions".into()));
+        }
+        Ok(first)
+    }
+
     /// Refuses what no backend may take; backends call it first.
     pub fn check(&self) -> Result<(), StoreError> {
         let invalid = |why: String| Err(StoreError::Invalid(why));

@@ -11,9 +11,10 @@ pub(crate) mod fuzz;
 mod index;
 mod keeper;
 mod layout;
-mod queue;
+pub(in crate::backends) mod queue;
 mod read;
 mod recover;
+pub(in crate::backends) mod replica;
 mod seal;
 mod sealed;
 mod snapshot;
@@ -68,6 +69,8 @@ pub struct Options {
     pub observer: Option<Box<dyn CommitObserver>>,
     /// What is written to.
     pub disk: Arc<dyn Disk>,
+    /// Which partition's log it is.
+    pub partition: u16,
 }
 
 impl Default for Options {
@@ -81,6 +84,7 @@ impl Default for Options {
             clock: Box::new(memory::now),
             observer: None,
             disk: Arc::new(Machine),
+            partition: 0,
         }
     }
 }
@@ -126,6 +130,7 @@ pub struct Store {
 struct Shared {
     dir: PathBuf,
     disk: Arc<dyn Disk>,
+    partition: u16,
     clock: memory::Clock,
     compress: bool,
     facts_segment_bytes: u64,
@@ -190,13 +195,15 @@ impl Store {
         for torn in &report.torn {
             tracing::warn!(file = %torn.file.display(), at = torn.at, bytes = torn.bytes, "a torn tail was cut off");
         }
-        let mut reached = Cursor::start(1);
-        reached.advance(Position { partition: 0, sequence: index.last });
+        let partition = options.partition;
+        let mut reached = Cursor::start(partition + 1);
+        reached.advance(Position { partition, sequence: index.last });
         let (sender, head) = watch::channel(reached);
         let load_heads = !index.heads_complete;
         let shared = Arc::new(Shared {
             dir: dir.to_path_buf(),
             disk: options.disk,
+            partition: options.partition,
             clock: options.clock,
             compress: options.compress,
             facts_segment_bytes: options.facts_segment_bytes,
@@ -307,7 +314,7 @@ impl EventStore for Store {
     }
 
     fn partition_of(&self, _stream: StreamId) -> u16 {
-        0
+        self.shared.partition
     }
 
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>> {
@@ -327,17 +334,18 @@ impl EventStore for Store {
 
     fn read_all(&self, after: Position, limit: usize) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
         // There is one partition; of others nothing is behind any position.
-        let limit = if after.partition == 0 { limit } else { 0 };
+        let limit = if after.partition == self.shared.partition { limit } else { 0 };
         blocking(&self.shared, move |shared| facts_after(shared, after.sequence, limit)).boxed()
     }
 
     fn subscribe(&self, after: Cursor) -> BoxStream<'static, Result<Batch, StoreError>> {
-        let from = (Arc::clone(&self.shared), self.head.clone(), after.sequence(0), false);
-        unfold(from, |(shared, mut head, seen, ended)| async move {
+        let partition = self.shared.partition;
+        let from = (Arc::clone(&self.shared), self.head.clone(), after.sequence(partition), false);
+        unfold(from, move |(shared, mut head, seen, ended)| async move {
             if ended {
                 return None;
             }
-            while head.borrow_and_update().sequence(0) <= seen {
+            while head.borrow_and_update().sequence(partition) <= seen {
                 head.changed().await.ok()?;
             }
             let facts = blocking(&shared, move |shared| facts_after(shared, seen, BATCH_FACTS_MAX)).await;
@@ -356,9 +364,10 @@ impl EventStore for Store {
 
     fn cursor_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Cursor, StoreError>> {
         let found = blocking(&self.shared, move |shared| read::sequence_at(&shared.index, at));
-        let cursor = |sequence| {
-            let mut cursor = Cursor::start(1);
-            cursor.advance(Position { partition: 0, sequence });
+        let partition = self.shared.partition;
+        let cursor = move |sequence| {
+            let mut cursor = Cursor::start(partition + 1);
+            cursor.advance(Position { partition, sequence });
             cursor
         };
         async move { found.await.map(cursor) }.boxed()
@@ -393,7 +402,7 @@ impl LeafSource for Store {
     fn leaves(&self, partition: u16, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Leaf>, StoreError>> {
         blocking(&self.shared, move |shared| {
             let mut leaves = Vec::new();
-            if partition == 0 && limit > 0 {
+            if partition == shared.partition && limit > 0 {
                 read::leaves(&shared.index, after, |sequence, bytes, _| {
                     leaves.push(Leaf { sequence, bytes: bytes.to_vec() });
                     Ok(leaves.len() < limit)

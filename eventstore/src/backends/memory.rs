@@ -5,7 +5,7 @@ use crate::codec::{self, Place};
 use crate::cursor::Cursor;
 use crate::observer::{CommitObserver, Leaf, LeafSource};
 use crate::sealed::SealedContent;
-use crate::store::{Appended, Batch, Commit, EventStore, Health, StoreError, StreamWrite};
+use crate::store::{Appended, Batch, Commit, EventStore, Health, StoreError, StreamWrite, partition_of};
 use clew_domain::content::ContentId;
 use clew_domain::fact::{Fact, Position};
 use clew_domain::ids::StreamId;
@@ -171,7 +171,8 @@ impl LeafSource for Store {
 impl Log {
     fn append(&mut self, commit: Commit) -> Result<Appended, StoreError> {
         commit.check()?;
-        let partition = self.partition_of_commit(&commit)?;
+        let count = u16::try_from(self.partitions.len()).expect("made from a u16");
+        let partition = commit.partition(count)?;
         self.check_contents(&commit.contents)?;
         self.check_versions(&commit.writes)?;
         let recorded_at = self.clock_after(partition);
@@ -220,16 +221,6 @@ impl Log {
         facts[skip..].iter().take(limit).cloned().collect()
     }
 
-    fn partition_of_commit(&self, commit: &Commit) -> Result<u16, StoreError> {
-        let count = u16::try_from(self.partitions.len()).expect("made from a u16");
-        let mut partitions = commit.writes.iter().map(|write| partition_of(write.stream, count));
-        let first = partitions.next().unwrap_or(0);
-        if partitions.any(|other| other != first) {
-            return Err(StoreError::Invalid("its streams lie in different partitions".into()));
-        }
-        Ok(first)
-    }
-
     fn check_contents(&self, contents: &[SealedContent]) -> Result<(), StoreError> {
         for content in contents {
             if self.contents.get(&content.id).is_some_and(|stored| stored.as_ref() != Some(content)) {
@@ -253,11 +244,6 @@ impl Log {
         let last = self.partitions[usize::from(partition)].facts.last();
         (self.clock)().max(last.map_or(Timestamp::MIN, |fact| fact.recorded_at))
     }
-}
-
-fn partition_of(stream: StreamId, partitions: u16) -> u16 {
-    let hash = stream.id.as_u128() % u128::from(partitions);
-    u16::try_from(hash).expect("less than a u16")
 }
 
 fn random_salt() -> Result<[u8; 16], StoreError> {

@@ -64,6 +64,14 @@ pub(super) fn length(bytes: &[u8]) -> usize {
     HEAD_BYTES + (head & LENGTH_MASK) as usize
 }
 
+/// Bytes of the closed frame of a fact at the start of `bytes`, if one is there whole.
+pub(super) fn whole_fact(bytes: &[u8]) -> Option<usize> {
+    let head = u32::from_le_bytes(bytes.get(4..HEAD_BYTES)?.try_into().expect("four bytes"));
+    let closed = head & !LENGTH_MASK == (Kind::Fact as u32) << KIND_SHIFT;
+    let length = HEAD_BYTES + (head & LENGTH_MASK) as usize;
+    (closed && length <= bytes.len()).then_some(length)
+}
+
 /// Sets flags and checksum of a closed frame that is otherwise complete.
 pub(super) fn finish(frame: &mut [u8], flags: u32) {
     let head = u32::from_le_bytes(frame[4..8].try_into().expect("four bytes")) | flags;

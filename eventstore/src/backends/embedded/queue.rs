@@ -6,6 +6,7 @@ use crate::codec;
 use crate::store::{Appended, Commit, StoreError, limits};
 use clew_domain::content::ContentId;
 use clew_domain::ids::StreamId;
+use clew_domain::time::Timestamp;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,18 +31,20 @@ pub(super) enum Job {
 
 /// A commit as bytes, complete but for places and checksums.
 #[derive(Default)]
-pub(super) struct Prepared {
+pub(in crate::backends) struct Prepared {
     /// Each stream with the version that it must be at and how many facts it is given.
-    pub(super) streams: Vec<(StreamId, u64, u32)>,
+    pub(in crate::backends) streams: Vec<(StreamId, u64, u32)>,
     /// The facts' frames, one after the other.
-    pub(super) frames: Vec<u8>,
+    pub(in crate::backends) frames: Vec<u8>,
     /// The contents with their bytes.
-    pub(super) contents: Vec<(ContentId, Vec<u8>)>,
+    pub(in crate::backends) contents: Vec<(ContentId, Vec<u8>)>,
+    /// When it was recorded, if that is not for this writer to say: it is, unless an earlier commit is later.
+    pub(in crate::backends) recorded_at: Option<Timestamp>,
 }
 
 impl Prepared {
     /// Encodes a commit, or refuses what no backend takes.
-    pub(super) fn new(commit: &Commit) -> Result<Self, StoreError> {
+    pub(in crate::backends) fn new(commit: &Commit) -> Result<Self, StoreError> {
         commit.check()?;
         let facts: usize = commit.writes.iter().map(|write| write.facts.len()).sum();
         let mut prepared = Self { frames: Vec::with_capacity(facts * 512), ..Self::default() };

@@ -154,14 +154,26 @@ impl Writer {
             self.group.answers.push((answer, refused));
             return;
         }
+        let replicated = prepared.recorded_at.is_some();
         let outcome = self.try_admit(prepared);
         self.group.answers.push((answer, outcome));
+        if replicated
+            && let Some((_, Err(error))) = self.group.answers.last()
+            && !matches!(error, StoreError::Conflict { .. } | StoreError::Invalid(_))
+        {
+            // Others took this commit; to go on without it would be another log than theirs.
+            let why = format!("a commit of the cluster can't be written here: {error}");
+            self.fail(&why);
+        }
     }
 
     fn try_admit(&mut self, mut prepared: Prepared) -> Result<Appended, StoreError> {
         self.make_room(&prepared)?;
         self.drop_stored_contents(&mut prepared)?;
         let heads = self.check_versions(&prepared)?;
+        if let Some(at) = prepared.recorded_at {
+            self.group.recorded_at = self.group.recorded_at.max(at);
+        }
         let begin = self.group.facts.is_empty();
         let mut flags = if begin { GROUP } else { 0 };
         if !prepared.contents.is_empty() {
@@ -177,7 +189,7 @@ impl Writer {
             flags = 0;
         }
         let versions = self.place(&prepared, &heads, flags);
-        let last = Position { partition: 0, sequence: self.last };
+        let last = Position { partition: self.shared.partition, sequence: self.last };
         Ok(Appended { last, versions, recorded_at: self.group.recorded_at })
     }
 
@@ -195,7 +207,7 @@ impl Writer {
                 let at = self.group.facts.len();
                 self.group.facts.extend_from_slice(bytes);
                 let framed = &mut self.group.facts[at..];
-                let position = Position { partition: 0, sequence: self.last };
+                let position = Position { partition: self.shared.partition, sequence: self.last };
                 let place = Place { position, version, recorded_at: self.group.recorded_at };
                 codec::fill_in_place(&mut framed[frame::HEAD_BYTES..], place);
                 frame::finish(framed, flags | if rest.is_empty() { LAST } else { 0 });
@@ -389,7 +401,7 @@ impl Writer {
                 &bytes[entry.at + frame::HEAD_BYTES..entry.at + length]
             };
             if !self.group.entries.is_empty() {
-                observer.committed(0, &mut (first..).zip(self.group.entries.iter().map(leaf)));
+                observer.committed(self.shared.partition, &mut (first..).zip(self.group.entries.iter().map(leaf)));
             }
         }
         if !self.group.contents.is_empty() {
@@ -409,7 +421,7 @@ impl Writer {
         self.contents.end += self.group.contents.len() as u64;
         self.last_recorded = self.group.recorded_at;
         self.unmarked = true;
-        let position = Position { partition: 0, sequence: self.last };
+        let position = Position { partition: self.shared.partition, sequence: self.last };
         self.head.send_modify(|head| head.advance(position));
     }
 

@@ -1,0 +1,239 @@
+//! Follows the log of a partition and offers each proposal, in the log's order, to the gateway's own copy. Whether a
+//! proposal is written is decided by the copy's versions and by nothing else, so every copy decides alike.
+//!
+//! After a restart the copy may be ahead of the checkpoint. Deciding once more would not do (an expectation that failed
+//! then may hold by now), so as long as the copy has facts that were not met again, a proposal counts as written if
+//! the copy's next fact has its salt, and as refused if not.
+
+use super::checkpoint::Checkpoint;
+use super::cluster::{Cluster, Kind};
+use super::message::{self, Body, Proposal};
+use super::replica::{Followed, Replica};
+use crate::backends::embedded::queue::Prepared;
+use crate::backends::embedded::replica::Answer;
+use crate::store::{Appended, StoreError};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use clew_domain::fact::Position;
+use clew_domain::time::Timestamp;
+use futures::StreamExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Messages asked for at once.
+const BATCH_MESSAGES: usize = 2_000;
+/// A server that says nothing for twice this long is given up, and another one is asked.
+const HEARTBEAT: Duration = Duration::from_millis(750);
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Kilobytes of proposals that wait for the copy at the most.
+const WAITING_KIB_MAX: usize = 64 * 1024;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// A message that was taken in, and what is awaited of it.
+pub(super) struct Taken {
+    sequence: u64,
+    unmet: u64,
+    id: Uuid,
+    step: Step,
+    _room: OwnedSemaphorePermit,
+}
+
+enum Step {
+    Commit(Answer<Appended>),
+    Erasure(Answer<()>),
+    /// Its outcome is in the copy since before a restart.
+    Before,
+}
+
+/// Why a follower pauses.
+enum Pause {
+    /// It asks anew.
+    Again(String),
+    /// For ever.
+    Failed(String),
+}
+
+/// Reads the log of one partition.
+pub(super) struct Follower {
+    replica: Arc<Replica>,
+    cluster: Cluster,
+    /// The message to come.
+    next: u64,
+    /// The copy's last fact that was met in the log, and how many follow it that were not.
+    met: u64,
+    unmet: u64,
+    /// The message behind which one was missing when asked last.
+    gap: Option<u64>,
+    room: Arc<Semaphore>,
+    taken: mpsc::UnboundedSender<Taken>,
+}
+
+impl Follower {
+    pub(super) fn new(
+        replica: Arc<Replica>,
+        cluster: Cluster,
+        from: &Checkpoint,
+        taken: mpsc::UnboundedSender<Taken>,
+    ) -> Self {
+        let unmet = replica.followed.borrow().unmet;
+        let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
+        Self { replica, cluster, next: from.message + 1, met: from.facts, unmet, gap: None, room, taken }
+    }
+
+    /// Follows until the log can't be followed any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.follow().await {
+                Pause::Again(why) => {
+                    tracing::debug!(partition = self.replica.partition, %why, "the log is asked for anew");
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                Pause::Failed(why) => return self.replica.fail(&why),
+            }
+        }
+    }
+
+    async fn follow(&mut self) -> Pause {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: Duration::from_secs(30),
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let name = self.cluster.stream(Kind::Log, self.replica.partition);
+        let consumer = match self.cluster.context.create_consumer_on_stream(config, &name).await {
+            Ok(consumer) => consumer,
+            Err(error) => return Pause::Again(error.to_string()),
+        };
+        let asked = consumer.stream().max_messages_per_batch(BATCH_MESSAGES).heartbeat(HEARTBEAT);
+        let mut messages = match asked.expires(Duration::from_secs(30)).messages().await {
+            Ok(messages) => messages,
+            Err(error) => return Pause::Again(error.to_string()),
+        };
+        while let Some(message) = messages.next().await {
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => return Pause::Again(error.to_string()),
+            };
+            let sequence = match message.info() {
+                Ok(info) => info.stream_sequence,
+                Err(error) => return Pause::Again(error.to_string()),
+            };
+            if let Err(pause) = self.meet(sequence, &message.payload).await {
+                return pause;
+            }
+        }
+        Pause::Again("the consumer ended".into())
+    }
+
+    async fn meet(&mut self, sequence: u64, payload: &[u8]) -> Result<(), Pause> {
+        if sequence < self.next {
+            return Ok(());
+        }
+        if sequence > self.next {
+            let missing = self.next;
+            // What a server that lags has not got yet, another one has; what is missing twice is gone.
+            return Err(match self.gap.replace(missing) {
+                Some(before) if before == missing => Pause::Failed(format!(
+                    "message {missing} of the log is gone: the cluster lost what it had acknowledged"
+                )),
+                _ => Pause::Again(format!("message {missing} was left out")),
+            });
+        }
+        let room = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB_MAX as u32);
+        let room = Arc::clone(&self.room).acquire_many_owned(room).await.expect("it is never closed");
+        let unreadable = |error| Pause::Failed(format!("message {sequence} of the log can't be read: {error}"));
+        let Proposal { id, body } = message::parse(payload).map_err(unreadable)?;
+        let stopped = |error: StoreError| Pause::Failed(error.to_string());
+        let step = match body {
+            Body::Commit(prepared) if self.unmet > 0 && !prepared.streams.is_empty() => {
+                self.meet_again(&prepared).await.map_err(stopped)?;
+                Step::Before
+            }
+            Body::Commit(prepared) => Step::Commit(self.replica.store.offer(prepared).map_err(stopped)?),
+            Body::Erasure(ids) => Step::Erasure(self.replica.store.offer_erasure(ids).map_err(stopped)?),
+        };
+        let taken = Taken { sequence, unmet: self.unmet, id, step, _room: room };
+        self.next = sequence + 1;
+        self.taken.send(taken).map_err(|_| Pause::Failed("the store is closed".into()))
+    }
+
+    /// Passes over a proposal that was decided before a restart.
+    async fn meet_again(&mut self, prepared: &Prepared) -> Result<(), StoreError> {
+        let facts: u64 = prepared.streams.iter().map(|(.., count)| u64::from(*count)).sum();
+        let salt = prepared.first_fact().and_then(|bytes| bytes.get(48..64));
+        if salt.is_some() && self.replica.salt_behind(self.met).await?.as_deref() == salt {
+            self.met += facts;
+            self.unmet = self.unmet.checked_sub(facts).ok_or_else(|| StoreError::Corrupt {
+                place: format!("the copy of partition {}", self.replica.partition),
+                what: "it has half of a commit; remove its directory and it is fetched anew".into(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the copy, message by message, tells the outcomes and notes how far it is.
+pub(super) async fn resolve(
+    replica: Arc<Replica>,
+    mut taken: mpsc::UnboundedReceiver<Taken>,
+    dir: PathBuf,
+    mut checkpoint: Checkpoint,
+) {
+    let (mut unmet, mut noted) = (replica.followed.borrow().unmet, Instant::now());
+    loop {
+        let due = noted + CHECKPOINT_EVERY;
+        let next = tokio::time::timeout_at(due, taken.recv()).await;
+        if let Ok(Some(taken)) = next {
+            checkpoint.facts += unmet - taken.unmet;
+            unmet = taken.unmet;
+            match outcome(&replica, taken.step).await {
+                Ok(outcome) => {
+                    if let Ok(appended) = &outcome
+                        && unmet == 0
+                    {
+                        checkpoint.facts = checkpoint.facts.max(appended.last.sequence);
+                    }
+                    checkpoint.message = taken.sequence;
+                    replica.tell(taken.id, outcome);
+                    replica.followed.send_replace(Followed { message: taken.sequence, unmet });
+                }
+                Err(why) => return replica.fail(&why.to_string()),
+            }
+        } else if matches!(next, Ok(None)) {
+            return;
+        }
+        if Instant::now() >= due {
+            noted = Instant::now();
+            if replica.followed.borrow().message == checkpoint.message
+                && let Err(error) = checkpoint.write(&dir)
+            {
+                tracing::warn!(%error, "how far the log was followed is not noted; a restart will take longer");
+            }
+        }
+    }
+}
+
+/// What became of a proposal; an error if the copy can't go on.
+async fn outcome(replica: &Replica, step: Step) -> Result<Result<Appended, StoreError>, StoreError> {
+    let gone = |_| StoreError::Unavailable("the writer of the copy is gone".into());
+    let outcome = match step {
+        Step::Commit(answer) => answer.await.unwrap_or_else(|error| Err(gone(error))),
+        Step::Erasure(answer) => answer.await.unwrap_or_else(|error| Err(gone(error))).map(|()| nothing(replica)),
+        Step::Before => Ok(nothing(replica)),
+    };
+    match outcome {
+        Err(StoreError::Conflict { .. } | StoreError::Invalid(_)) | Ok(_) => Ok(outcome),
+        Err(stopped) => Err(stopped),
+    }
+}
+
+fn nothing(replica: &Replica) -> Appended {
+    let last = Position { partition: replica.partition, sequence: 0 };
+    Appended { last, versions: Vec::new(), recorded_at: Timestamp::MIN }
+}

@@ -1,0 +1,6 @@
+//! The store on a cluster, with a real nats-server of the version that `requirements.txt` names.
+
+mod conformance;
+mod faults;
+mod refused;
+mod server;
