@@ -2,5 +2,6 @@
 
 mod conformance;
 mod faults;
+mod history;
 mod refused;
 mod server;

@@ -3,11 +3,11 @@
 
 use super::Options;
 use crate::store::{StoreError, limits};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
-use async_nats::jetstream::Context;
-use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -57,8 +57,8 @@ impl Cluster {
         if !options.allow_old_server && !is_new_enough(&info.version) {
             let version = &info.version;
             return Err(unavailable(format!(
-                "nats-server {version} is too old: before 2.15 a power cut may lose what was acknowledged. Upgrade it, \
-                 or take that risk with --nats-allow-old-server"
+                "nats-server {version} is too old: that nothing acknowledged is lost in a power cut was seen with 2.15 and \
+                 later alone. Upgrade it, or take that risk with allow_old_server"
             )));
         }
         let needed = limits::COMMIT_BYTES_MAX + ENVELOPE_BYTES;
@@ -240,7 +240,9 @@ fn check(there: &Config, wanted: &Config) -> Result<(), StoreError> {
     let wrong = settings.into_iter().find(|(.., wanted, there)| wanted != there);
     wrong.map_or(Ok(()), |(setting, wanted, found)| {
         let name = &there.name;
-        Err(unavailable(format!("the stream {name} has {setting} {found}; Clew needs {wanted}: change one or the other")))
+        Err(unavailable(format!(
+            "the stream {name} has {setting} {found}; Clew needs {wanted}: change one or the other"
+        )))
     })
 }
 
@@ -254,7 +256,9 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        for (version, enough) in [("2.15.1", true), ("2.9.9", false), ("2.15.0-RC.1", true), ("3.0.0", true), ("", false)] {
+        for (version, enough) in
+            [("2.15.1", true), ("2.9.9", false), ("2.15.0-RC.1", true), ("3.0.0", true), ("", false)]
+        {
             assert_eq!(is_new_enough(version), enough, "{version}");
         }
     }

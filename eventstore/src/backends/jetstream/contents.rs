@@ -32,7 +32,8 @@ impl Store {
         for content in contents {
             let (stub, erased) = self.known(content.id).await?;
             let same = |(_, stub): &Stub| {
-                let kept = (stub.owner, stub.salt, stub.key_commit) == (content.owner, content.salt, content.key_commit);
+                let kept =
+                    (stub.owner, stub.salt, stub.key_commit) == (content.owner, content.salt, content.key_commit);
                 kept && message::stub_of(stub).is_some_and(|(_, commitment)| commitment == content.commitment())
             };
             match stub {

@@ -29,7 +29,7 @@ const BATCH_MESSAGES: usize = 2_000;
 const HEARTBEAT: Duration = Duration::from_millis(750);
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Kilobytes of proposals that wait for the copy at the most.
-const WAITING_KIB_MAX: usize = 64 * 1024;
+const WAITING_KIB_MAX: u32 = 64 * 1024;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 /// A message that was taken in, and what is awaited of it.
@@ -79,7 +79,7 @@ impl Follower {
         taken: mpsc::UnboundedSender<Taken>,
     ) -> Self {
         let unmet = replica.followed.borrow().unmet;
-        let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
+        let room = Arc::new(Semaphore::new(WAITING_KIB_MAX as usize));
         Self { replica, cluster, next: from.message + 1, met: from.facts, unmet, gap: None, room, taken }
     }
 
@@ -145,7 +145,7 @@ impl Follower {
                 _ => Pause::Again(format!("message {missing} was left out")),
             });
         }
-        let room = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB_MAX as u32);
+        let room = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(room).await.expect("it is never closed");
         let unreadable = |error| Pause::Failed(format!("message {sequence} of the log can't be read: {error}"));
         let Proposal { id, body } = message::parse(payload).map_err(unreadable)?;

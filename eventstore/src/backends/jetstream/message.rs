@@ -109,7 +109,8 @@ fn parse_known(bytes: &[u8]) -> Option<Proposal> {
         COMMIT => {
             let mut streams = Vec::new();
             for _ in 0..from.count()? {
-                let stream = StreamId { kind: StreamKind::from_byte(from.byte()?)?, id: Uuid::from_bytes(from.array()?) };
+                let stream =
+                    StreamId { kind: StreamKind::from_byte(from.byte()?)?, id: Uuid::from_bytes(from.array()?) };
                 streams.push((stream, from.number()?, from.count()?));
             }
             let mut stubs = Vec::new();

@@ -68,7 +68,8 @@ impl Replica {
         let at = kept.clone();
         let opened = tokio::task::spawn_blocking(move || embedded::Store::open(&at, local)).await;
         let (store, report) = opened.map_err(|error| StoreError::Unavailable(error.to_string()))??;
-        let checkpoint = Checkpoint::read(&kept).unwrap_or_else(|| Checkpoint { log: log.clone(), ..Checkpoint::default() });
+        let checkpoint =
+            Checkpoint::read(&kept).unwrap_or_else(|| Checkpoint { log: log.clone(), ..Checkpoint::default() });
         if checkpoint.log != log {
             return Err(StoreError::Unavailable(format!(
                 "{} is a copy of a log created at {}, the cluster's was created at {log}: give this cluster a data \
@@ -82,15 +83,16 @@ impl Replica {
             what: "the copy ends before what it has followed; remove the directory and it is fetched anew".into(),
         })?;
         let followed = Followed { message: checkpoint.message, unmet };
-        let replica = Arc::new(Self { partition, store, followed: watch::Sender::new(followed), pending: Mutex::default() });
+        let replica =
+            Arc::new(Self { partition, store, followed: watch::Sender::new(followed), pending: Mutex::default() });
         if info.state.last_sequence < followed.message {
             return Err(replica.is_ahead());
         }
-        let (taken, takes) = mpsc::unbounded_channel::<Taken>();
-        let follower = Follower::new(Arc::clone(&replica), cluster.clone(), &checkpoint, taken);
+        let (sender, receiver) = mpsc::unbounded_channel::<Taken>();
+        let log = Follower::new(Arc::clone(&replica), cluster.clone(), &checkpoint, sender);
         let tasks = vec![
-            tokio::spawn(follower.run()).abort_handle(),
-            tokio::spawn(resolve(Arc::clone(&replica), takes, kept, checkpoint)).abort_handle(),
+            tokio::spawn(log.run()).abort_handle(),
+            tokio::spawn(resolve(Arc::clone(&replica), receiver, kept, checkpoint)).abort_handle(),
         ];
         Ok((replica, tasks))
     }
@@ -191,11 +193,13 @@ impl Expected {
         match tokio::time::timeout(wait, &mut self.outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => {
-                let why = self.replica.check().err().map_or_else(|| "the store is closed".into(), |error| error.to_string());
+                let why =
+                    self.replica.check().err().map_or_else(|| "the store is closed".into(), |error| error.to_string());
                 Err(StoreError::Unknown(why))
             }
             Err(_) => {
-                let behind = || StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into());
+                let behind =
+                    || StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into());
                 Err(published.err().unwrap_or_else(behind))
             }
         }
