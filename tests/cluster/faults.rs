@@ -233,7 +233,7 @@ async fn twenty_rounds_of_random_faults() {
     for round in 0..20 {
         let kind = world.fault_dice.below(FAULTS.len() as u64);
         let name = format!("round {round}, {}", FAULTS[usize::try_from(kind).expect("small")]);
-        world.round(&name, world.fault(kind)).await;
+        Box::pin(world.round(&name, world.fault(kind))).await;
     }
     let history = world.history.lock().await;
     let unknown = history.iter().filter(|operation| operation.outcome == Outcome::Unknown).count();

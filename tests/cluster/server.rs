@@ -54,19 +54,19 @@ impl Servers {
         let mut nodes = Vec::new();
         for (index, (port, route)) in ports.iter().zip(&routes).enumerate() {
             let store = dir.path().join(format!("n{index}"));
-            let mut text = format!("server_name: n{index}\nlisten: \"127.0.0.1:{port}\"\n{further}\n");
+            let mut lines = vec![format!("server_name: n{index}\nlisten: \"127.0.0.1:{port}\"\n{further}")];
             if !further.contains("max_payload") {
-                text += &format!("max_payload: {MAX_PAYLOAD}\n");
+                lines.push(format!("max_payload: {MAX_PAYLOAD}"));
             }
             if !further.contains("jetstream") {
-                text += &format!("jetstream {{ store_dir: \"{}\", sync_interval: always }}\n", store.display());
+                lines.push(format!("jetstream {{ store_dir: \"{}\", sync_interval: always }}", store.display()));
             }
             if count > 1 {
                 let routes = all.join(", ");
-                text += &format!("cluster {{ name: clew, listen: \"127.0.0.1:{route}\", routes: [{routes}] }}\n");
+                lines.push(format!("cluster {{ name: clew, listen: \"127.0.0.1:{route}\", routes: [{routes}] }}"));
             }
             let config = dir.path().join(format!("n{index}.conf"));
-            std::fs::write(&config, text).expect("a temporary directory takes files");
+            std::fs::write(&config, lines.join("\n")).expect("a temporary directory takes files");
             nodes.push(Node { config, log: dir.path().join(format!("n{index}.log")), process: None });
         }
         let servers = Self { nodes: Mutex::new(nodes), ports, dir };
