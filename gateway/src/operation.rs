@@ -17,7 +17,7 @@ pub struct ProjectionView {
     pub version: u32,
     /// The version whose rows are served; another one while a release that changed the fold is built in.
     pub served_version: u32,
-    /// `running`, `halted`, `upgrading` or `stopped`.
+    /// `running`, `halted`, `upgrading`, `mending` or `stopped`.
     pub state: String,
     /// Why it halted, if it did.
     pub reason: Option<String>,
@@ -165,6 +165,7 @@ impl From<Details> for ProjectionView {
         let (state, reason, event, at) = match state {
             State::Running => ("running", None, None, None),
             State::Upgrading => ("upgrading", None, None, None),
+            State::Mending => ("mending", None, None, None),
             State::Stopped => ("stopped", None, None, None),
             State::Halted { event, position, reason } => ("halted", Some(reason), event, position),
         };

@@ -140,6 +140,9 @@ impl AppState {
         let trouble = |status: Status| match status.state {
             // While it is upgraded it serves what it had, and no one has to see to it.
             State::Running | State::Upgrading => (status.name, None),
+            State::Mending => {
+                (status.name, Some("its rows were damaged on disk; they are being built anew from the log".to_owned()))
+            }
             State::Stopped => (status.name, Some("it is stopped".to_owned())),
             State::Halted { event: Some(event), position: Some(at), reason } => {
                 (status.name, Some(format!("it halted on event {event} at {}: {reason}", Cursor::at(at))))

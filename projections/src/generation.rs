@@ -212,7 +212,8 @@ impl Home {
         Ok((generation, table))
     }
 
-    fn set_aside(&self, generation: Generation) -> io::Result<()> {
+    /// Keeps rows that are of no more use for somebody to look at.
+    pub(crate) fn set_aside(&self, generation: Generation) -> io::Result<()> {
         let path = self.path(generation);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         match fs::rename(&path, self.dir.join(format!("set-aside-{}-{since}", generation.directory()))) {

@@ -25,6 +25,7 @@ use std::fs::{self, File};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -75,6 +76,7 @@ struct State {
     bulk: bool,
     /// To end, once what is frozen is on disk.
     stop: bool,
+    /// Why what is frozen could not be written down; it is tried again.
     failed: Option<String>,
 }
 
@@ -83,6 +85,8 @@ struct Inner {
     dir: PathBuf,
     cache: Cache,
     state: Mutex<State>,
+    /// Whether a read met damage: then the rows are of no more use.
+    damaged: AtomicBool,
     /// Something is frozen, was written, or is to stop.
     moved: Condvar,
     /// Held as long as the rows are open.
@@ -134,6 +138,7 @@ impl Packed {
             dir: dir.to_owned(),
             cache: Cache::of(cache_bytes),
             state: Mutex::new(state),
+            damaged: AtomicBool::new(false),
             moved: Condvar::new(),
             _lock: lock,
         });
@@ -156,7 +161,7 @@ impl Packed {
         }
         let hash = filter::hash(key);
         for run in layers.runs.iter().rev() {
-            if let Some(found) = run.get(key, hash, &self.inner.cache)? {
+            if let Some(found) = self.inner.noted(run.get(key, hash, &self.inner.cache))? {
                 return Ok(found);
             }
         }
@@ -170,10 +175,14 @@ impl Packed {
             return self.save_bulk(changes, checkpoint);
         }
         let mut state = self.inner.state();
-        while state.fresh_bytes > 4 * FRESH_BYTES_MAX && state.layers.frozen.is_some() && state.failed.is_none() {
+        while state.fresh_bytes > 4 * FRESH_BYTES_MAX && state.layers.frozen.is_some() {
+            // What is in memory is bounded, also while the disk takes nothing.
+            state.check()?;
             state = self.inner.wait(state);
         }
-        state.check()?;
+        if self.is_damaged() {
+            return Err(TableError("they are damaged on disk".into()));
+        }
         state.bulk = false;
         {
             let mut rows = state.layers.fresh.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -222,6 +231,11 @@ impl Packed {
     /// The checkpoint that holds for what is read now.
     pub(crate) fn checkpoint(&self) -> Option<Cursor> {
         self.inner.state().checkpoint.clone()
+    }
+
+    /// Whether a read met damage.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.inner.damaged.load(Ordering::Relaxed)
     }
 
     /// The rows between the bounds.
@@ -276,6 +290,14 @@ impl Inner {
         }
         state.check()?;
         Ok(state)
+    }
+
+    /// What came of a read, remembered if it met damage.
+    fn noted<T, E>(&self, read: Result<T, E>) -> Result<T, E> {
+        if read.is_err() {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        read
     }
 
     fn layers(&self) -> Layers {

@@ -55,6 +55,16 @@ pub enum PastError {
     BrokenOff,
 }
 
+impl PastError {
+    /// Whether it is the rows on disk that can't be read.
+    fn is_of_rows(&self) -> bool {
+        match self {
+            Self::Table(error) | Self::Fold(FoldError::Table(error)) => !error.0.contains("acquire lock"),
+            Self::Fold(_) | Self::TooFar { .. } | Self::Store(_) | Self::BrokenOff => false,
+        }
+    }
+}
+
 /// One look at the past.
 struct Look {
     projection: &'static str,
@@ -96,17 +106,25 @@ impl Past {
         if let Some(found) = looks.iter().find(|look| look.projection == spec.name && look.at == *at) {
             return Ok(found.rows.clone());
         }
-        let kept = home.and_then(|home| home.kept_states(spec.version)).and_then(|dir| newest_before(&dir, at));
-        let base = match (kept, home) {
-            (Some(path), Some(home)) => {
-                let open = looks.iter().filter_map(|look| look.base.as_ref()).find(|(there, _)| *there == path);
-                let table = open.map_or_else(|| home.open_kept(&path), |(_, table)| Ok(table.clone()))?;
-                Some((path, table))
+        let (rows, base) = loop {
+            let kept = home.and_then(|home| home.kept_states(spec.version)).and_then(|dir| newest_before(&dir, at));
+            let base = home.zip(kept.as_ref()).map(|(home, path)| {
+                let open = looks.iter().filter_map(|look| look.base.as_ref()).find(|(there, _)| there == path);
+                let table = open.map_or_else(|| home.open_kept(path), |(_, table)| Ok(table.clone()))?;
+                Ok::<_, TableError>((path.clone(), table))
+            });
+            let folded = base.transpose().map_err(PastError::from).and_then(|base| {
+                let rows = base.as_ref().map_or_else(Table::memory, |(_, table)| Table::over(table.clone()));
+                fold_up_to(spec, &rows, store, runtime, at).map(|()| (rows, base))
+            });
+            match (folded, kept) {
+                (Err(error), Some(path)) if error.is_of_rows() => {
+                    tracing::warn!(projection = spec.name, %error, "a kept state is damaged; the one before it is taken");
+                    std::fs::remove_dir_all(path).map_err(|_| error)?;
+                }
+                (folded, _) => break folded?,
             }
-            _ => None,
         };
-        let rows = base.as_ref().map_or_else(Table::memory, |(_, table)| Table::over(table.clone()));
-        fold_up_to(spec, &rows, store, runtime, at)?;
         while looks.len() >= LOOKS_KEPT_MAX {
             looks.pop_front();
         }

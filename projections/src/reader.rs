@@ -13,7 +13,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Why a question to a projection has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +105,7 @@ pub(crate) struct Shared {
     pub(crate) spec: Spec,
     live: RwLock<Live>,
     progress: watch::Sender<Progress>,
+    damage: Notify,
     meter: Mutex<Meter>,
 }
 
@@ -124,14 +125,33 @@ pub(crate) struct Meter {
 impl Shared {
     pub(crate) fn new(spec: Spec, live: Live) -> Self {
         let progress = Progress { cursor: live.cursor.clone(), state: State::Running };
-        Self { spec, live: RwLock::new(live), progress: watch::Sender::new(progress), meter: Mutex::default() }
+        Self {
+            spec,
+            live: RwLock::new(live),
+            progress: watch::Sender::new(progress),
+            damage: Notify::new(),
+            meter: Mutex::default(),
+        }
     }
 
     /// Asks what is served now. The answer comes from between two batches.
     pub(crate) fn read<R>(&self, question: impl FnOnce(&View<'_>) -> R) -> R {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         let derived = live.derived.as_deref();
-        question(&View { projection: self.spec.name, table: &live.table, cursor: &live.cursor, derived })
+        let answer = question(&View { projection: self.spec.name, table: &live.table, cursor: &live.cursor, derived });
+        if live.table.is_damaged() {
+            self.damage.notify_one();
+        }
+        answer
+    }
+
+    /// Waits until a read has met damage.
+    pub(crate) async fn damage(&self) {
+        self.damage.notified().await;
+    }
+
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.read_live(|live| live.table.is_damaged())
     }
 
     pub(crate) fn read_live<R>(&self, look: impl FnOnce(&Live) -> R) -> R {

@@ -8,7 +8,7 @@ pub use operate::{Compared, Details};
 use self::gauges::{Census, Pace};
 use self::operate::Candidate;
 use crate::feed::Feed;
-use crate::generation::Home;
+use crate::generation::{Generation, Home};
 use crate::past::{Past, PastError};
 use crate::projection::{FoldError, Projection, Spec};
 use crate::reader::{Live, Reader, Shared};
@@ -150,6 +150,12 @@ impl Projections {
         &found.expect("every projection of the list was started").shared
     }
 
+    /// Asks the projection of that name, whichever it is.
+    #[cfg(test)]
+    pub(crate) fn read<R>(&self, name: &str, question: impl FnOnce(&crate::reader::View<'_>) -> R) -> R {
+        self.shared(name).read(question)
+    }
+
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -226,17 +232,36 @@ impl Drop for Projections {
     }
 }
 
+/// What is served of a projection. Rows that are damaged, or have seen more than the log holds, are set aside and
+/// folded anew.
+fn open_live(spec: Spec, home: &Home, store: &Arc<dyn EventStore>) -> Result<(Live, Generation), OpenError> {
+    let (generation, table) = home.open_served(spec)?;
+    let seen = table.checkpoint()?.unwrap_or_else(|| Cursor::start(store.partitions()));
+    let why = if store.head().covers(&seen) {
+        match Live::new(spec, table.clone(), generation.version, seen) {
+            Err(error) if table.is_damaged() => error.to_string(),
+            opened => return Ok((opened?, generation)),
+        }
+    } else {
+        format!("they have seen the log up to {seen}, and it ends at {}", store.head())
+    };
+    tracing::error!(projection = spec.name, why, "rows set aside; they are rebuilt from the log");
+    drop(table);
+    home.set_aside(generation)?;
+    let (generation, table) = home.open_served(spec)?;
+    Ok((Live::new(spec, table, generation.version, Cursor::start(store.partitions()))?, generation))
+}
+
 fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: Options) -> Result<Running, OpenError> {
-    let (table, version, home) = match dir {
-        None => (Table::memory(), spec.version, None),
+    let (live, home) = match dir {
+        None => (Live::new(spec, Table::memory(), spec.version, Cursor::start(store.partitions()))?, None),
         Some(dir) => {
             let home = Home::of(spec, dir, options.cache_bytes / ALL.len() as u64)?;
-            let (generation, table) = home.open_served(spec)?;
-            (table, generation.version, Some((home, generation)))
+            let (live, generation) = open_live(spec, &home, store)?;
+            (live, Some((home, generation)))
         }
     };
-    let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(store.partitions()));
-    let shared = Arc::new(Shared::new(spec, Live::new(spec, table, version, cursor)?));
+    let shared = Arc::new(Shared::new(spec, live));
     let (control, told) = mpsc::unbounded_channel();
     let job = Arc::default();
     let runner = Runner {
@@ -247,6 +272,7 @@ fn start(spec: Spec, dir: Option<&Path>, store: &Arc<dyn EventStore>, options: O
         home: home.clone(),
         job: Arc::clone(&job),
         keeper: None,
+        mended: false,
     };
     let thread = Mutex::new(Some(runner.spawn()?));
     let home = home.map(|(home, _)| home);

@@ -12,9 +12,8 @@ use crate::table::{Table, TableError};
 use clew_domain::fact::Fact;
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{Batch, EventStore, StoreError};
-use futures::future::{Either, FutureExt, select};
+use futures::future::FutureExt;
 use futures::stream::{BoxStream, StreamExt};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -31,7 +30,7 @@ const SIZE_LOOKED_UP_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait before a store that was busy is asked again.
 const STORE_ASKED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// How often a rebuild for an upgrade looks whether it is to stop.
+/// How often a rebuild of its own looks whether it is to stop.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
 
 /// What a runner is told.
@@ -66,10 +65,12 @@ pub(crate) struct Runner {
     pub(crate) control: mpsc::UnboundedReceiver<Control>,
     pub(crate) runtime: Handle,
     pub(crate) home: Option<(Home, Generation)>,
-    /// The rebuild that an upgrade of the fold asks for, for operators to see.
+    /// The rebuild that an upgrade of the fold or damage asks for, for operators to see.
     pub(crate) job: Arc<Mutex<Option<Arc<Job>>>>,
     /// Keeps states of what is served, for looks at the past.
     pub(crate) keeper: Option<Keeper>,
+    /// Whether damaged rows were built anew already.
+    pub(crate) mended: bool,
 }
 
 /// Why following ended.
@@ -100,7 +101,11 @@ impl Runner {
 
     fn run(&mut self) {
         loop {
-            match self.follow() {
+            let end = match self.follow() {
+                End::Halted(state) if self.shared.is_damaged() && !self.mended => self.mend(&state),
+                end => end,
+            };
+            match end {
                 End::Stopped => {
                     self.flush();
                     self.shared.set_state(State::Stopped);
@@ -183,9 +188,42 @@ impl Runner {
     /// The rows that are served are of another version of the fold: they stay so while new ones are built.
     fn upgrade(&mut self) -> Result<(), RebuildError> {
         let spec = self.shared.spec;
-        let Some((home, served)) = self.home.clone() else { return Ok(()) };
-        tracing::info!(projection = spec.name, from = served.version, to = spec.version, "rebuilding for an upgrade");
+        let from = self.shared.read_live(|live| live.version);
+        tracing::info!(projection = spec.name, from, to = spec.version, "rebuilding for an upgrade");
         self.shared.set_state(State::Upgrading);
+        self.build_anew()?;
+        self.shared.set_state(State::Running);
+        Ok(())
+    }
+
+    /// The rows that are served are damaged on disk: others are built in their place. Once, since what damages those
+    /// too goes on damaging.
+    fn mend(&mut self, found: &State) -> End {
+        tracing::error!(projection = self.shared.spec.name, ?found, "rows are damaged; they are built anew");
+        self.mended = true;
+        self.shared.set_state(State::Mending);
+        let damaged = self.home.as_ref().map(|(_, served)| *served);
+        match self.build_anew().and_then(|()| self.put_away(damaged)) {
+            Ok(()) => End::Exchanged,
+            Err(RebuildError::Cancelled) => End::Stopped,
+            Err(error) => {
+                let reason = format!("its rows are damaged, and building them anew failed: {error}");
+                End::Halted(State::Halted { event: None, position: None, reason })
+            }
+        }
+    }
+
+    /// Nobody is to go back to damaged rows.
+    fn put_away(&self, damaged: Option<Generation>) -> Result<(), RebuildError> {
+        let Some(((home, _), damaged)) = self.home.as_ref().zip(damaged) else { return Ok(()) };
+        home.remember(|record| record.before = None)?;
+        Ok(home.set_aside(damaged)?)
+    }
+
+    /// Builds rows from the log beside those that are served, and serves them when they are whole.
+    fn build_anew(&mut self) -> Result<(), RebuildError> {
+        let spec = self.shared.spec;
+        let Some((home, _)) = self.home.clone() else { return Ok(()) };
         let generation = home.begin_rebuild(spec.version, false)?;
         let table = home.open(generation)?;
         let job = Job::new(Some(home));
@@ -206,9 +244,7 @@ impl Runner {
         job.end(&built);
         built?;
         let cursor = table.checkpoint()?.unwrap_or_else(|| Cursor::start(self.store.partitions()));
-        self.exchange(table, Some(generation), cursor)?;
-        self.shared.set_state(State::Running);
-        Ok(())
+        self.exchange(table, Some(generation), cursor)
     }
 
     fn follow(&mut self) -> End {
@@ -261,11 +297,15 @@ impl Runner {
         &mut self,
         stream: &mut BoxStream<'static, Result<Batch, StoreError>>,
     ) -> Result<Vec<Batch>, Waited> {
+        let shared = Arc::clone(&self.shared);
         let first = self.runtime.block_on(async {
-            match select(pin!(self.control.recv()), stream.next()).await {
-                Either::Left((told, _)) => Err(Waited::Told(told.unwrap_or(Control::Stop))),
-                Either::Right((None, _)) => Err(Waited::End(End::Stopped)),
-                Either::Right((Some(next), _)) => next.map_err(|error| Waited::of(&error)),
+            tokio::select! {
+                told = self.control.recv() => Err(Waited::Told(told.unwrap_or(Control::Stop))),
+                () = shared.damage() => Err(Waited::damaged(&shared)),
+                next = stream.next() => {
+                    let next = next.ok_or(Waited::End(End::Stopped))?;
+                    next.map_err(|error| Waited::of(&error))
+                }
             }
         })?;
         // A store may hand its reading to the runtime's threads; this thread is none of them.
@@ -337,6 +377,15 @@ enum Waited {
 }
 
 impl Waited {
+    /// What follows when a reader has met damage; it may have been of rows that are served no more.
+    fn damaged(shared: &Shared) -> Self {
+        if !shared.is_damaged() {
+            return Self::Again;
+        }
+        let reason = "a read met rows that are damaged on disk".to_owned();
+        Self::End(End::Halted(State::Halted { event: None, position: None, reason }))
+    }
+
     fn of(error: &StoreError) -> Self {
         if error.is_retryable() {
             return Self::Again;

@@ -26,6 +26,9 @@ pub enum State {
     /// Rows of another version of the fold are served as they were, while those of this version are built. Nobody
     /// waits for it.
     Upgrading,
+    /// Its rows were found damaged on disk. They are built anew from the log; what can still be read of them is served
+    /// meanwhile, and nobody waits for it.
+    Mending,
     /// It was shut down.
     Stopped,
 }

@@ -61,6 +61,14 @@ impl Table {
         Packed::open_still(dir, cache_bytes).map(|rows| Self::Packed(Stored(Arc::new(rows))))
     }
 
+    /// Whether a read met damage on disk: then the rows are of no more use, and are built anew from the log.
+    pub fn is_damaged(&self) -> bool {
+        match self {
+            Self::Packed(Stored(rows)) => rows.is_damaged(),
+            Self::Memory(_) | Self::Over(_) => false,
+        }
+    }
+
     /// Writes down what is only in memory yet, and answers when it is on disk.
     pub fn flush(&self) -> Result<(), TableError> {
         match self {

@@ -5,6 +5,7 @@ mod agreement;
 mod crashes;
 mod halting;
 mod lifecycle;
+mod mending;
 mod past;
 mod rebuilding;
 mod running;

@@ -61,7 +61,7 @@ function state(p) {
   const failed = r?.state === 'failed' && h('div', { class: 'state-bad' }, t('operator.rebuild-failed', { reason: r.reason ?? '' }));
   const compared = comparison(p.comparison);
   const halted = p.reason && h('div', { class: 'muted' }, p.halted_on ? t('operator.halted-on', { event: p.halted_on, position: p.halted_at }) : '', ' ', p.reason);
-  const word = t(`operator.is-${/** @type {'running'|'halted'|'upgrading'|'stopped'} */ (p.state)}`);
+  const word = t(`operator.is-${/** @type {'running'|'halted'|'upgrading'|'mending'|'stopped'} */ (p.state)}`);
   return [h('span', { class: p.state === 'halted' ? 'state-bad' : p.state === 'running' ? 'state-good' : '' }, word), halted, bar && h('div', null, bar), failed, compared && h('div', { class: 'muted' }, compared)];
 }
 

@@ -142,6 +142,11 @@ impl Run {
         Ok(block)
     }
 
+    /// Whether every block of it can be read.
+    pub(super) fn is_sound(&self) -> bool {
+        (0..self.blocks()).all(|at| self.block(at, None).is_ok())
+    }
+
     /// What the run holds for a key of this hash; none if nothing.
     pub(super) fn get(&self, key: &[u8], hash: u64, cache: &Cache) -> Result<Option<Held>, TableError> {
         if !self.filter.may_hold(hash) {

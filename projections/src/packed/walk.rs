@@ -150,12 +150,9 @@ impl Iterator for Walk {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
-        if let Some(error) = self.failed.take() {
-            self.sources.clear();
-            return Some(Err(error));
-        }
         loop {
-            match self.step() {
+            let step = self.failed.take().map_or_else(|| self.step(), Err);
+            match self.inner.noted(step) {
                 Err(error) => {
                     self.sources.clear();
                     return Some(Err(error));

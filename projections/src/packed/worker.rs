@@ -6,8 +6,13 @@ use super::run::{self, Run, Writer};
 use super::{Inner, Layer};
 use std::fs;
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How soon it is tried again to write down what could not be written.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What is to be done next.
 enum Task {
@@ -22,16 +27,22 @@ pub(super) fn spawn(inner: Arc<Inner>) -> io::Result<JoinHandle<()>> {
 
 fn work(inner: &Inner) {
     loop {
-        let done = match inner.next_task() {
+        let (done, merged) = match inner.next_task() {
             Task::End => return,
-            Task::Flush(layer) => inner.write_down(&layer),
-            Task::Merge(runs) => inner.merge(&runs),
+            Task::Flush(layer) => (inner.write_down(&layer), Vec::new()),
+            Task::Merge(runs) => (inner.merge(&runs), runs),
         };
-        if let Err(error) = done {
-            let reason = format!("{}: {error}", inner.dir.display());
-            tracing::error!(reason, "rows can't be written down; what follows is folded again after a restart");
-            inner.state().failed = Some(reason);
-            inner.moved.notify_all();
+        let failed = done.err().map(|error| format!("{}: {error}", inner.dir.display()));
+        let again = failed.is_some();
+        if let Some(reason) = &failed {
+            tracing::error!(reason, "rows can't be written down; they stay in memory, and it is tried again");
+            if merged.iter().any(|run| !run.is_sound()) {
+                inner.damaged.store(true, Ordering::Relaxed);
+            }
+        }
+        inner.state().failed = failed;
+        inner.moved.notify_all();
+        if again && !inner.goes_on_after(TRIED_AGAIN_AFTER) {
             return;
         }
     }
@@ -54,6 +65,17 @@ impl Inner {
             }
             state = self.wait(state);
         }
+    }
+
+    /// Waits so long; answers whether there is still something to do, as it is neither to stop nor of no more use.
+    fn goes_on_after(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let mut state = self.state();
+        while !state.stop && !self.damaged.load(Ordering::Relaxed) {
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return true };
+            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
     }
 
     fn next_number(&self) -> u64 {

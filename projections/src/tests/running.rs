@@ -102,7 +102,7 @@ async fn a_fact_that_does_not_follow_halts_those_that_care_and_no_other() {
         match status.state {
             State::Halted { position, .. } => assert_eq!(position, Some(bad), "{}", status.name),
             State::Running => assert_eq!(status.lag_events, 0, "{}", status.name),
-            State::Upgrading | State::Stopped => panic!("{} does not run", status.name),
+            State::Upgrading | State::Mending | State::Stopped => panic!("{} does not run", status.name),
         }
     }
     assert!(projections.queues().row(good).unwrap().is_some(), "what came before is there");

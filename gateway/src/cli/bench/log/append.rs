@@ -15,8 +15,8 @@ use tokio::runtime::Runtime;
 
 /// Facts of a stream; then its writer takes another.
 const FACTS_PER_STREAM: u64 = 20;
-/// Numbers of one writer are its own.
-const NUMBERS: u64 = 1 << 32;
+/// Numbers of one writer are its own, and so are the streams that they belong to.
+const NUMBERS: u64 = FACTS_PER_STREAM << 32;
 
 /// What came of so many writers.
 #[derive(Serialize)]
