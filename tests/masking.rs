@@ -1,7 +1,7 @@
 //! Nothing that a person wrote is ever in the clear on the disk, and what is masked is nowhere: by the program itself,
 //! which is ended at any moment and whose every file is searched.
 
-mod doors;
+pub(crate) mod doors;
 mod feed;
 mod keys;
 mod search;

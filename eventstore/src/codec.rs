@@ -46,6 +46,8 @@ pub const FORMAT: u8 = 1;
 /// The schema of events that is written. It grows when a change of an event can't be read by
 /// `#[serde(default)]` on a field at the end; [`UPCASTERS`] then learns to read the ones before.
 pub const SCHEMA: u16 = 1;
+/// Where the id of the stream begins.
+pub(crate) const STREAM_AT: usize = 16;
 /// Where the event begins.
 pub const HEADER_BYTES: usize = 160;
 
@@ -114,7 +116,7 @@ pub fn encode_unplaced(stream: StreamId, fact: &NewFact, salt: [u8; 16], out: &m
     header[2..4].copy_from_slice(&SCHEMA.to_le_bytes());
     header[6] = actor_kind;
     header[7] = u8::from(fact.causation.is_some());
-    header[16..32].copy_from_slice(stream.id.as_bytes());
+    header[STREAM_AT..STREAM_AT + 16].copy_from_slice(stream.id.as_bytes());
     header[48..64].copy_from_slice(&salt);
     header[64..80].copy_from_slice(fact.id.0.as_bytes());
     header[80..88].copy_from_slice(&fact.occurred_at.micros().to_le_bytes());
@@ -203,7 +205,7 @@ fn header_of(header: &[u8; HEADER_BYTES]) -> Result<Header, CodecError> {
         version: u64::from_le_bytes(array(header, 32)),
         recorded_at: timestamp(header, 40, "time of recording")?,
     };
-    Ok(Header { stream: StreamId { kind, id: uuid(header, 16) }, place })
+    Ok(Header { stream: StreamId { kind, id: uuid(header, STREAM_AT) }, place })
 }
 
 fn encode_event(event: &Event, out: &mut Vec<u8>) {

@@ -101,10 +101,13 @@ impl Runner {
 
     fn run(&mut self) {
         loop {
-            let end = match self.follow() {
-                End::Halted(state) if self.shared.is_damaged() && !self.mended => self.mend(&state),
-                end => end,
-            };
+            let mut end = self.follow();
+            if let End::Halted(state) = &end
+                && self.shared.is_damaged()
+                && !self.mended
+            {
+                end = self.mend(state);
+            }
             match end {
                 End::Stopped => {
                     self.flush();

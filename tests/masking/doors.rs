@@ -17,17 +17,17 @@ const MARKER: &str = "Zq7MARKERxk29vT";
 
 /// What the doors made known, for those that come later.
 #[derive(Default)]
-pub(super) struct Known {
-    pub(super) channel: String,
-    pub(super) secret: Vec<u8>,
-    pub(super) conversation: String,
-    pub(super) contact: String,
+pub(crate) struct Known {
+    pub(crate) channel: String,
+    pub(crate) secret: Vec<u8>,
+    pub(crate) conversation: String,
+    pub(crate) contact: String,
     /// The messages that hold the marker.
-    pub(super) messages: Vec<String>,
-    pub(super) notes: Vec<String>,
-    pub(super) collection: String,
-    pub(super) saved: String,
-    pub(super) position: String,
+    pub(crate) messages: Vec<String>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) collection: String,
+    pub(crate) saved: String,
+    pub(crate) position: String,
 }
 
 type Door = fn(&Server, &mut Known);
@@ -66,7 +66,7 @@ const DOORS: [(&str, Door); 10] = [
     }),
 ];
 
-pub(super) fn set_up(server: &Server, known: &mut Known) {
+pub(crate) fn set_up(server: &Server, known: &mut Known) {
     let profile = json!({"kind": "whats_app", "name": "Chat", "visibility": "private", "reopens": false});
     server.done("POST", "/v1/admin/channels", &profile)["id"].as_str().expect("an id").clone_into(&mut known.channel);
     let shown = server.done("PUT", &format!("/v1/admin/channels/{}/secret", known.channel), &json!({}));
@@ -77,7 +77,7 @@ pub(super) fn set_up(server: &Server, known: &mut Known) {
 }
 
 /// Tells something as the channel's program would.
-pub(super) fn tell(server: &Server, known: &Known, data: &Value) -> (u16, Value) {
+pub(crate) fn tell(server: &Server, known: &Known, data: &Value) -> (u16, Value) {
     let body = json!({"type": "message.received", "data": data}).to_string();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs().to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(&known.secret).expect("a key of any length");
@@ -145,7 +145,7 @@ fn saved_reply(server: &Server, known: &mut Known) {
     reply(server, known, json!({"text": format!("Dear {MARKER}")}));
 }
 
-pub(super) fn position(answer: &Value) -> String {
+pub(crate) fn position(answer: &Value) -> String {
     answer["position"].as_str().expect("a position").to_owned()
 }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
 /// A running server and the token that it is asked with.
@@ -40,6 +40,11 @@ pub(crate) fn token(data: &Path) -> String {
 impl Server {
     /// Starts it; what it logs is added to `log`.
     pub(crate) fn start(data: &Path, log: &Path, token: &str, arguments: &[&str]) -> Self {
+        Self::try_start(data, log, token, arguments).expect("the server says where it is before it ends")
+    }
+
+    /// The same, or how it ended before it served.
+    pub(crate) fn try_start(data: &Path, log: &Path, token: &str, arguments: &[&str]) -> Result<Self, ExitStatus> {
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut command = Command::new(clew());
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"]).args(arguments);
@@ -47,13 +52,19 @@ impl Server {
         let mut child = command.spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let told = output.lines().map_while(Result::ok).find(|line| line.starts_with("Clew is at http://"));
-        let told = told.expect("the server says where it is before it ends");
+        let Some(told) = told else { return Err(child.wait().expect("it has ended")) };
         let address = told.split(['/', ' ']).nth(5).expect("an address").to_owned();
-        Self { child: Mutex::new(child), address, token: token.to_owned() }
+        Ok(Self { child: Mutex::new(child), address, token: token.to_owned() })
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.lock().expect("no panic while it is held").id()
+    }
+
+    /// Asks it to stop in good order, and does not wait for it.
+    pub(crate) fn terminate(&self) {
+        let asked = Command::new("kill").arg(self.id().to_string()).status().expect("kill is there");
+        assert!(asked.success(), "it runs");
     }
 
     /// Ends it as a power cut ends a process.
@@ -70,7 +81,12 @@ impl Server {
 
     /// Asks; a connection for each question.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).expect("the server listens");
+        self.try_ask(method, path, headers, body).expect("the server answers")
+    }
+
+    /// Asks, or tells that nobody answers any more.
+    pub(crate) fn try_ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
         let mut head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
             self.address,
@@ -82,11 +98,11 @@ impl Server {
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").expect("a String takes all");
         }
-        stream.write_all(head.as_bytes()).expect("sent");
-        stream.write_all(b"\r\n").expect("sent");
-        stream.write_all(body).expect("sent");
+        head.push_str("\r\n");
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body).ok()?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("answered");
+        stream.read_to_end(&mut answer).ok()?;
         parse(&answer)
     }
 
@@ -129,13 +145,14 @@ impl Answer {
     }
 }
 
-fn parse(answer: &[u8]) -> Answer {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head");
+/// The answer, if its head is whole.
+fn parse(answer: &[u8]) -> Option<Answer> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
     let body = &answer[end + 4..];
     let chunked = head.contains("transfer-encoding: chunked");
-    Answer { status, body: if chunked { unchunked(body) } else { body.to_vec() } }
+    Some(Answer { status, body: if chunked { unchunked(body) } else { body.to_vec() } })
 }
 
 fn unchunked(mut body: &[u8]) -> Vec<u8> {

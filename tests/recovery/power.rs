@@ -28,6 +28,23 @@ impl Machine {
         Ok(machine)
     }
 
+    /// One whose power was just lost for once, unless this can't be done here.
+    pub(super) fn whose_power_can_fail() -> Option<Self> {
+        let made = Self::new();
+        let why = made.as_ref().err().cloned().unwrap_or_default();
+        if !met(made.is_ok(), &format!("no file system in an image can be mounted: {why}")) {
+            return None;
+        }
+        let mut machine = made.expect("it was just looked at");
+        let failed = machine.fail();
+        if !met(failed.is_ok(), &format!("ext4 can't be shut down: {}", failed.err().unwrap_or_default())) {
+            return None;
+        }
+        machine.unmount().expect("unmounted");
+        machine.mount().expect("mounted again");
+        Some(machine)
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -36,13 +53,13 @@ impl Machine {
         self.path("mount/log")
     }
 
-    fn mount(&mut self) -> Result<(), String> {
+    pub(super) fn mount(&mut self) -> Result<(), String> {
         run("mount", &["-o", "loop", text(&self.path("image")), text(&self.path("mount"))])?;
         self.mounted = true;
         Ok(())
     }
 
-    fn unmount(&mut self) -> Result<(), String> {
+    pub(super) fn unmount(&mut self) -> Result<(), String> {
         run("umount", &[text(&self.path("mount"))])?;
         self.mounted = false;
         Ok(())
@@ -53,7 +70,7 @@ impl Machine {
         run("mount", &["-o", &format!("remount,{how}"), text(&self.path("mount"))])
     }
 
-    fn fail(&self) -> Result<(), String> {
+    pub(super) fn fail(&self) -> Result<(), String> {
         run("python3", &["-c", SHUTDOWN, text(&self.path("mount"))])
     }
 }
@@ -103,18 +120,7 @@ fn lost(machine: &mut Machine, rounds: u64, lying: bool) -> u64 {
 
 #[test]
 fn without_power_nothing_acknowledged_is_lost_and_a_store_that_does_not_sync_is_caught() {
-    let made = Machine::new();
-    let why = made.as_ref().err().cloned().unwrap_or_default();
-    if !met(made.is_ok(), &format!("no file system in an image can be mounted: {why}")) {
-        return;
-    }
-    let mut machine = made.expect("it was just looked at");
-    let failed = machine.fail();
-    if !met(failed.is_ok(), &format!("ext4 can't be shut down: {}", failed.err().unwrap_or_default())) {
-        return;
-    }
-    machine.unmount().expect("unmounted");
-    machine.mount().expect("mounted again");
+    let Some(mut machine) = Machine::whose_power_can_fail() else { return };
     assert_eq!(lost(&mut machine, 20, false), 0);
     std::fs::remove_dir_all(machine.log()).expect("removed");
     assert!(lost(&mut machine, 20, true) > 0, "a store that answers before it syncs is caught");

@@ -2,6 +2,7 @@
 //! `docs/log.md` shows the format to the byte. Look-ups for anything but streams, positions and times are the
 //! projections' work.
 
+mod columns;
 mod contents;
 mod contents_index;
 mod disk;

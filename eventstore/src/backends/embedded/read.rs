@@ -3,7 +3,7 @@
 use super::frame::{self, Kind};
 use super::index::{Index, Raw, head_in};
 use super::layout;
-use super::sealed::{Block, Sealed};
+use super::sealed::{Block, Entry, Sealed};
 use crate::codec;
 use crate::store::StoreError;
 use clew_domain::fact::Fact;
@@ -13,12 +13,15 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 /// Bytes of an unsealed segment that are read at once: few at first, for a reader who wants few.
 const FIRST_WINDOW_BYTES: usize = 32 * 1024;
 const WINDOW_BYTES_MAX: usize = 512 * 1024;
 /// Bytes that are read for a single fact first; most are smaller.
 const FACT_GUESS_BYTES: usize = 1024;
+/// A block that takes longer comes from the disk.
+const FROM_MEMORY_MAX: Duration = Duration::from_micros(60);
 /// The segment before is not known yet: sealed segments tell it.
 pub(super) const UNKNOWN: u32 = u32::MAX;
 
@@ -67,17 +70,7 @@ pub(super) fn stream(index: &RwLock<Index>, stream: StreamId, after: u64) -> Res
         before = entry.before;
         parts.push((segment, entry));
     }
-    let mut block = Block::default();
-    for (segment, entry) in parts.iter().rev() {
-        for offset in &entry.blocks {
-            segment.read_block(u64::from(*offset), &mut block)?;
-            for bytes in block.facts() {
-                if is_of(bytes, stream) {
-                    facts.push(decode(bytes, &segment.path, u64::from(*offset))?);
-                }
-            }
-        }
-    }
+    sealed_facts(&parts, stream, &mut facts)?;
     let mut buffer = Vec::new();
     for (part, _) in &raws {
         for offset in &part.offsets {
@@ -86,6 +79,31 @@ pub(super) fn stream(index: &RwLock<Index>, stream: StreamId, after: u64) -> Res
     }
     check_versions(&mut facts, stream, after, u64::from(head.version))?;
     Ok(facts)
+}
+
+/// The facts of a stream in sealed segments, which are given from the last to the first.
+fn sealed_facts(parts: &[(&Arc<Sealed>, Entry)], stream: StreamId, facts: &mut Vec<Fact>) -> Result<(), StoreError> {
+    let (mut block, mut here) = (Block::default(), Vec::new());
+    let began = Instant::now();
+    for (nth, (segment, entry)) in parts.iter().rev().enumerate() {
+        for (at, offset) in entry.blocks.iter().enumerate() {
+            segment.read_block(u64::from(*offset), &mut block)?;
+            if (nth, at) == (0, 0) && began.elapsed() > FROM_MEMORY_MAX {
+                // What comes from the disk is asked for all at once.
+                parts.iter().for_each(|(segment, entry)| segment.will_need(&entry.blocks));
+            }
+            block.facts_of(stream, |n, bytes| {
+                if is_of(bytes, stream) {
+                    here.push((n, decode(bytes, &segment.path, u64::from(*offset))));
+                }
+            });
+            here.sort_unstable_by_key(|(n, _)| *n);
+            for (_, fact) in here.drain(..) {
+                facts.push(fact?);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn raw_parts(raws: &[Raw], stream: StreamId) -> Vec<(RawPart, u32)> {
@@ -104,7 +122,7 @@ fn find(sealed: &[Arc<Sealed>], number: u32) -> Option<&Arc<Sealed>> {
 
 /// Whether an encoded fact is of a stream, without decoding it.
 fn is_of(bytes: &[u8], stream: StreamId) -> bool {
-    bytes.len() >= codec::HEADER_BYTES && bytes[1] == stream.kind as u8 && bytes[16..32] == *stream.id.as_bytes()
+    bytes.len() >= codec::HEADER_BYTES && bytes[1] == stream.kind as u8 && bytes[codec::STREAM_AT..codec::STREAM_AT + 16] == *stream.id.as_bytes()
 }
 
 /// The fact that these bytes are, or damage at a place.

@@ -188,7 +188,7 @@ fn raw_numbers(dir: &Path, sealed: u32) -> Result<Vec<u32>, StoreError> {
 /// A segment behind the one that is appended to was prepared and must be empty; it is made anew when needed.
 fn check_unused(path: &Path, number: u32, open: u32) -> Result<(), StoreError> {
     let bytes = std::fs::read(path).map_err(unavailable("can't read", path))?;
-    if bytes.iter().skip(layout::HEADER_BYTES).any(|byte| *byte != 0) {
+    if used(&bytes[layout::HEADER_BYTES.min(bytes.len())..]) > 0 {
         let what = format!("segment {number} has facts, but segment {open} before it does not end as it should");
         return Err(StoreError::Corrupt { place: path.display().to_string(), what });
     }
@@ -242,7 +242,7 @@ impl Scan {
         if full {
             return Ok((raw, capacity, End::Full));
         }
-        if bytes[at..].iter().any(|byte| *byte != 0) {
+        if used(&bytes[at..]) > 0 {
             let first = frame_behind(&bytes, at);
             if let Some(later) = first {
                 let what = format!("a record does not match its checksum, while later ones do (at byte {later})");
@@ -314,6 +314,14 @@ impl Scan {
     }
 }
 
+/// Bytes up to the last that is not zero. Compares by pages: most of a segment may lie behind.
+fn used(bytes: &[u8]) -> usize {
+    const PAGE: [u8; 4096] = [0; 4096];
+    let zeros = bytes.rchunks(PAGE.len()).take_while(|page| **page == PAGE[..page.len()]).map(<[u8]>::len).sum::<usize>();
+    let rest = &bytes[..bytes.len() - zeros];
+    rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
 /// The first sound frame behind `at` that begins a group.
 pub(super) fn frame_behind(bytes: &[u8], at: usize) -> Option<usize> {
     let longest = limits::FACT_BYTES_MAX + frame::HEAD_BYTES;
@@ -330,8 +338,11 @@ fn wipe(disk: &dyn Disk, file: &File, path: &Path, from: u64, until: u64) -> Res
     let mut bytes = vec![0; length];
     let read = file.read_exact_at(&mut bytes, from);
     read.map_err(unavailable("can't read", path))?;
-    let Some(last) = bytes.iter().rposition(|byte| *byte != 0) else { return Ok(None) };
-    bytes.truncate(last + 1);
+    let used = used(&bytes);
+    if used == 0 {
+        return Ok(None);
+    }
+    bytes.truncate(used);
     bytes.fill(0);
     let write = disk.write_all_at(file, &bytes, from).and_then(|()| disk.sync(file));
     write.map_err(unavailable("can't cut the torn tail of", path))?;

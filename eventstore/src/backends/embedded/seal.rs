@@ -1,6 +1,7 @@
 //! Makes a sealed segment out of facts in order: blocks, compressed where it pays, then the index.
 //! The layout stands in `sealed.rs`.
 
+use super::columns;
 use super::contents::Mark;
 use super::disk::{Disk, sync_dir, unavailable};
 use super::index::{ByStream, by_hash};
@@ -121,11 +122,12 @@ impl<'a> Sealer<'a> {
         }
         let start = self.pending.len();
         self.pending.resize(start + BLOCK_HEAD_BYTES, 0);
-        let mut stored = self.plain.len();
+        let arranged = columns::arrange(&self.plain);
+        let mut stored = arranged.len();
         if self.compress {
             let room = lz4_flex::block::get_maximum_output_size(self.plain.len());
             self.pending.resize(start + BLOCK_HEAD_BYTES + room, 0);
-            let compressed = lz4_flex::block::compress_into(&self.plain, &mut self.pending[start + BLOCK_HEAD_BYTES..]);
+            let compressed = lz4_flex::block::compress_into(&arranged, &mut self.pending[start + BLOCK_HEAD_BYTES..]);
             stored = compressed.expect("the room is what LZ4 needs at most");
         }
         let worth = self.compress && stored * 100 < self.plain.len() * WORTH_PERCENT;
@@ -134,7 +136,7 @@ impl<'a> Sealer<'a> {
         } else {
             stored = self.plain.len();
             self.pending.truncate(start + BLOCK_HEAD_BYTES);
-            self.pending.extend_from_slice(&self.plain);
+            self.pending.extend_from_slice(&arranged);
         }
         let word = |length: usize| u32::try_from(length).expect("a block is small").to_le_bytes();
         let block = &mut self.pending[start..];

@@ -3,19 +3,22 @@
 //!
 //! Behind the file's header come blocks, then the table of blocks, the directory and the entries of streams, and
 //! the footer. A block is a head of 24 bytes (CRC-32 of the rest of the block, stored bytes, plain bytes, facts,
-//! `u32` each; first sequence, `u64`) and LZ4 data, or plain data where that is no larger; in it each fact stands
-//! behind four bytes, its length with bit 31 for the last of a commit. A row of the table is offset, first
+//! `u32` each; first sequence, `u64`) and LZ4 data, or plain data where that is no larger; how facts are arranged in
+//! it stands in `columns.rs`. A row of the table is offset, first
 //! sequence and first recorded time (8 bytes each). The directory has a row for each bucket of streams, by the
 //! upper bits of their hash, and one more: start within the entries and CRC-32 of the bucket (4 bytes each). An
 //! entry is kind (1), stream (16), the segment that has the stream before this one or 0 (4), its last version
 //! here (8), number of blocks (4) and the offsets of these blocks (4 each).
 
+use super::columns::{self, Columns};
 use super::contents::Mark;
 use super::disk::unavailable;
 use super::layout::{self, FileKind};
+use crate::codec;
 use crate::store::StoreError;
 use clew_domain::ids::StreamId;
 use std::fs::File;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -29,6 +32,8 @@ pub(super) const FOOTER_BYTES: usize = 104;
 pub(super) const LAST: u32 = 1 << 31;
 /// A block is read with what lies behind it, as far as this, when the log is read in order.
 const READ_AHEAD_BYTES: usize = 512 * 1024;
+/// A block is read with so much behind it when it is read alone: it seldom takes more.
+const BLOCK_GUESS_BYTES: usize = 12 * 1024;
 
 /// What stands at the end of a sealed segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,10 +126,13 @@ pub(super) struct Sealed {
     table: OnceLock<Vec<Row>>,
 }
 
-/// A block's plain facts, and the read-ahead of the file that it came from.
+/// A block's facts, and the read-ahead of the file that it came from.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    plain: Vec<u8>,
+    columns: Columns,
+    /// The facts in rows, if they were read in order.
+    rows: Vec<u8>,
+    row: Vec<u8>,
     /// Sequence of its first fact.
     pub(super) first: u64,
     /// Where the next block begins.
@@ -135,15 +143,14 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The facts' bytes, in order.
+    /// The bytes of all facts in order, of a block that was read in order.
     pub(super) fn facts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &self.plain[..];
-        std::iter::from_fn(move || {
-            let (length, behind) = rest.split_first_chunk::<4>()?;
-            let (fact, behind) = behind.split_at_checked((u32::from_le_bytes(*length) & !LAST) as usize)?;
-            rest = behind;
-            Some(fact)
-        })
+        columns::rows(&self.rows).map(|(_, fact)| fact)
+    }
+
+    /// Gives `sink` the facts of a stream, and possibly others, each with its place among the facts; in any order.
+    pub(super) fn facts_of(&mut self, stream: StreamId, sink: impl FnMut(usize, &[u8])) {
+        self.columns.each_with(codec::STREAM_AT, *stream.id.as_bytes(), &mut self.row, sink);
     }
 }
 
@@ -223,12 +230,26 @@ impl Sealed {
 
     /// Reads the block at `offset` alone.
     pub(super) fn read_block(&self, offset: u64, block: &mut Block) -> Result<(), StoreError> {
-        self.load(offset, block, 32 * 1024)
+        self.load(offset, block, BLOCK_GUESS_BYTES)
     }
 
     /// Reads the block at `offset`, and ahead.
     pub(super) fn read_block_in_order(&self, offset: u64, block: &mut Block) -> Result<(), StoreError> {
-        self.load(offset, block, READ_AHEAD_BYTES)
+        self.load(offset, block, READ_AHEAD_BYTES)?;
+        block.columns.restore(&mut block.rows);
+        Ok(())
+    }
+
+    /// Has the disk begin to read these blocks, all at once.
+    pub(super) fn will_need(&self, blocks: &[u32]) {
+        for offset in blocks {
+            self.will_need_bytes(u64::from(*offset), BLOCK_GUESS_BYTES as u64);
+        }
+    }
+
+    fn will_need_bytes(&self, offset: u64, bytes: u64) {
+        // Advice: without it, it is slower.
+        let _ = rustix::fs::fadvise(&self.file, offset, NonZero::new(bytes), rustix::fs::Advice::WillNeed);
     }
 
     fn load(&self, offset: u64, block: &mut Block, ahead_bytes: usize) -> Result<(), StoreError> {
@@ -237,7 +258,7 @@ impl Sealed {
         }
         let head: [u8; BLOCK_HEAD_BYTES] = self.window(offset, BLOCK_HEAD_BYTES, block, ahead_bytes)?;
         let word = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
-        let (crc, stored, plain) = (word(0), word(4) as usize, word(8) as usize);
+        let (crc, stored, plain, facts) = (word(0), word(4) as usize, word(8) as usize, word(12) as usize);
         let whole = BLOCK_HEAD_BYTES + stored;
         let mismatch = || self.corrupt(offset, "a block of facts does not match its checksum");
         if offset + whole as u64 > self.footer.table_at || plain > layout::PLAIN_BLOCK_BYTES_MAX {
@@ -249,14 +270,15 @@ impl Sealed {
             return Err(mismatch());
         }
         let data = &bytes[BLOCK_HEAD_BYTES..];
-        block.plain.resize(plain, 0);
-        if stored == plain {
-            block.plain.copy_from_slice(data);
+        let room = block.columns.room(plain);
+        let filled = if stored == plain {
+            room.copy_from_slice(data);
+            true
         } else {
-            let decompressed = lz4_flex::block::decompress_into(data, &mut block.plain);
-            if decompressed.ok() != Some(plain) {
-                return Err(self.corrupt(offset, "a block of facts can't be decompressed"));
-            }
+            lz4_flex::block::decompress_into(data, room).is_ok_and(|bytes| bytes == plain)
+        };
+        if !filled || block.columns.understand(facts).is_none() {
+            return Err(self.corrupt(offset, "a block of facts can't be decompressed"));
         }
         block.first = u64::from_le_bytes(head[16..24].try_into().expect("eight bytes"));
         block.next = offset + whole as u64;
@@ -282,6 +304,10 @@ impl Sealed {
             let count = usize::try_from(until - offset).expect("a read-ahead");
             block.ahead.resize(count, 0);
             (block.ahead_at, block.ahead_of) = (offset, 0);
+            if ahead == READ_AHEAD_BYTES {
+                // The disk reads on while these are decoded.
+                self.will_need_bytes(until, 2 * READ_AHEAD_BYTES as u64);
+            }
             self.read_at(&mut block.ahead, offset)?;
             block.ahead_of = self.number;
         }
