@@ -61,10 +61,10 @@ impl Home {
         self.dir.join(generation.directory())
     }
 
-    /// The generation that is served, if one was chosen.
+    /// The generation that is served, if one was chosen and can be told.
     pub(crate) fn served(&self) -> io::Result<Option<Generation>> {
-        match fs::read_to_string(self.dir.join(SERVED)) {
-            Ok(text) => Ok(Generation::named(&text)),
+        match fs::read(self.dir.join(SERVED)) {
+            Ok(bytes) => Ok(Generation::named(&String::from_utf8_lossy(&bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -197,7 +197,9 @@ impl Home {
     /// Opens what is served. What will not open is set aside, for somebody to look at, and an empty one begun.
     pub(crate) fn open_served(&self, spec: Spec) -> Result<(Generation, Table), TableError> {
         let io_error = |error: io::Error| TableError(error.to_string());
-        if let Some(generation) = self.served().map_err(io_error)? {
+        // A name of rows that are not there is a lost or damaged one: never rows that happen to be empty.
+        let served = self.served().map_err(io_error)?.filter(|it| self.path(*it).is_dir());
+        if let Some(generation) = served {
             match self.open(generation) {
                 Ok(table) => return Ok((generation, table)),
                 Err(error) => {

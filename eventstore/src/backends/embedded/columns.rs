@@ -162,7 +162,9 @@ fn restore_eight(bytes: &[u8], matrix: &Matrix, first: usize, starts: &[usize; 8
 /// Delight, 7-3).
 #[inline]
 fn turned(mut rows: [u64; 8]) -> [u64; 8] {
-    for (apart, shift, keep) in [(4, 32, 0x0000_0000_ffff_ffff), (2, 16, 0x0000_ffff_0000_ffff), (1, 8, 0x00ff_00ff_00ff_00ff)] {
+    for (apart, shift, keep) in
+        [(4, 32, 0x0000_0000_ffff_ffff), (2, 16, 0x0000_ffff_0000_ffff), (1, 8, 0x00ff_00ff_00ff_00ff)]
+    {
         for n in (0..8).filter(|n| n & apart == 0) {
             let (one, other): (u64, u64) = (rows[n], rows[n + apart]);
             rows[n] = (one & keep) | ((other & keep) << shift);

@@ -90,7 +90,9 @@ fn sealed_facts(parts: &[(&Arc<Sealed>, Entry)], stream: StreamId, facts: &mut V
             segment.read_block(u64::from(*offset), &mut block)?;
             if (nth, at) == (0, 0) && began.elapsed() > FROM_MEMORY_MAX {
                 // What comes from the disk is asked for all at once.
-                parts.iter().for_each(|(segment, entry)| segment.will_need(&entry.blocks));
+                for (segment, entry) in parts {
+                    segment.will_need(&entry.blocks);
+                }
             }
             block.facts_of(stream, |n, bytes| {
                 if is_of(bytes, stream) {
@@ -122,7 +124,9 @@ fn find(sealed: &[Arc<Sealed>], number: u32) -> Option<&Arc<Sealed>> {
 
 /// Whether an encoded fact is of a stream, without decoding it.
 fn is_of(bytes: &[u8], stream: StreamId) -> bool {
-    bytes.len() >= codec::HEADER_BYTES && bytes[1] == stream.kind as u8 && bytes[codec::STREAM_AT..codec::STREAM_AT + 16] == *stream.id.as_bytes()
+    bytes.len() >= codec::HEADER_BYTES
+        && bytes[1] == stream.kind as u8
+        && bytes[codec::STREAM_AT..codec::STREAM_AT + 16] == *stream.id.as_bytes()
 }
 
 /// The fact that these bytes are, or damage at a place.

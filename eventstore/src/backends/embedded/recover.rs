@@ -317,7 +317,8 @@ impl Scan {
 /// Bytes up to the last that is not zero. Compares by pages: most of a segment may lie behind.
 fn used(bytes: &[u8]) -> usize {
     const PAGE: [u8; 4096] = [0; 4096];
-    let zeros = bytes.rchunks(PAGE.len()).take_while(|page| **page == PAGE[..page.len()]).map(<[u8]>::len).sum::<usize>();
+    let zeros =
+        bytes.rchunks(PAGE.len()).take_while(|page| **page == PAGE[..page.len()]).map(<[u8]>::len).sum::<usize>();
     let rest = &bytes[..bytes.len() - zeros];
     rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
