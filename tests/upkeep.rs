@@ -102,4 +102,20 @@ fn the_doctor_names_what_is_damaged() {
         fs::write(&path, sound).expect("written");
     }
     assert!(printed(&data, &["doctor"]).contains("All is sound."));
+    // What ends in order has its views on disk.
+    let shown = exported(&data);
+    let views = data.join("derived/conversation");
+    let served = views.join(fs::read_to_string(views.join("served")).expect("a name"));
+    let is_run = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run-"));
+    let run_file = fs::read_dir(served).expect("rows").map(|entry| entry.expect("an entry").path()).find(is_run);
+    let run_file = run_file.expect("rows on disk");
+    let mut bytes = fs::read(&run_file).expect("rows");
+    bytes[40] ^= 1;
+    fs::write(&run_file, bytes).expect("written");
+    let told = run(&data, &["doctor"]);
+    let says = String::from_utf8_lossy(&told.stdout);
+    assert!(told.status.code() == Some(1) && says.contains("view conversation"), "{says}");
+    assert!(printed(&data, &["doctor", "--repair"]).contains("view conversation"));
+    assert!(printed(&data, &["doctor"]).contains("All is sound."));
+    assert_eq!(exported(&data), shown, "it was made anew");
 }

@@ -11,6 +11,7 @@ pub mod contacts;
 pub mod conversation;
 pub mod derived;
 mod engine;
+mod examine;
 pub mod feed;
 mod generation;
 pub mod histories;
@@ -36,6 +37,7 @@ pub mod table;
 mod tests;
 pub mod thread;
 
+pub use examine::{Examined, examine};
 pub use projection::{FoldError, Projection};
 pub use reader::{QueryError, Reader};
 pub use registry::{OpenError, Options, Projections};

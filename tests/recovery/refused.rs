@@ -90,8 +90,8 @@ fn on_a_full_disk_the_program_refuses_says_so_and_goes_on_when_there_is_room() {
     assert_eq!(status, 202, "{told}");
     let conversation = told["conversation"].as_str().expect("a conversation").to_owned();
     fill(&ballast, 4 << 20);
-    let upload = format!("/v1/conversations/{conversation}/uploads?name=scan.pdf");
-    let send = || server.ask("POST", &upload, &[("content-type", "application/pdf")], &vec![7; 2 << 20]);
+    let upload = format!("/v1/conversations/{conversation}/uploads?name=long.csv");
+    let send = || server.ask("POST", &upload, &[("content-type", "text/csv")], "a;b\n".repeat(1 << 19).as_bytes());
     let refused = (0..40).map(|_| send()).find(|answer| answer.status >= 400).expect("the disk is full");
     assert_eq!(refused.status, 503, "{}", String::from_utf8_lossy(&refused.body));
     let ready = server.get("/health/ready");

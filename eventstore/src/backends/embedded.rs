@@ -2,6 +2,7 @@
 //! `docs/log.md` shows the format to the byte. Look-ups for anything but streams, positions and times are the
 //! projections' work.
 
+mod beside;
 mod columns;
 mod contents;
 mod contents_index;
@@ -220,6 +221,7 @@ impl Store {
         }
         let queue = Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max));
         let writer = writer::Writer::new(Arc::clone(&shared), Arc::clone(&queue), sender, options.observer, start);
+        let writer = writer.map_err(unavailable("can't start a thread for", dir))?;
         let writer = spawn("clew-log-writer", move || writer.run())?;
         let mut beside = Vec::with_capacity(2);
         for (name, role) in [("clew-log-prepare", Role::Prepare), ("clew-log-keeper", Role::Keep)] {

@@ -10,7 +10,7 @@ use clew_domain::fact::Fact;
 use clew_eventstore::backends::embedded;
 use clew_eventstore::erasure::{self, Finding};
 use clew_eventstore::proofs::{Against, VerifierKey, directory};
-use clew_eventstore::store::StoreError;
+use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::Vault;
 use std::path::{Path, PathBuf};
 
@@ -66,8 +66,10 @@ async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
     }
     let contents = contents(data, &store).await?;
     let proofs = proofs(data, &store).await?;
-    println!("{}", if log && contents && proofs { "All is sound." } else { "It is not sound." });
-    Ok(log && contents && proofs)
+    let views = views(data, &store, repair)?;
+    let sound = log && contents && proofs && views;
+    println!("{}", if sound { "All is sound." } else { "It is not sound." });
+    Ok(sound)
 }
 
 /// Makes what the proofs need of the facts where it is not there at all, as in what comes from a backup.
@@ -152,6 +154,19 @@ fn described(finding: &Finding) -> String {
             )
         }
     }
+}
+
+/// The rows of views, all of which can be made anew.
+fn views(data: &Path, store: &embedded::Store, repair: bool) -> Result<bool, Failure> {
+    let examined = clew_projections::examine(&data.join("derived"), &store.head(), repair)?;
+    println!("Views: {} rows of {} views.", examined.iter().map(|it| it.rows).sum::<u64>(), examined.len());
+    let damaged = examined.iter().filter_map(|it| Some(format!("view {}: {}", it.name, it.damage.as_ref()?)));
+    let damaged: Vec<String> = damaged.collect();
+    list(
+        if repair { "set aside, for the next start to make it anew" } else { "DAMAGE, which --repair mends" },
+        &damaged,
+    );
+    Ok(repair || damaged.is_empty())
 }
 
 /// The log against what is signed of it.

@@ -2,6 +2,7 @@
 //! then answers all at once; while it syncs, the next group gathers.
 
 use super::Shared;
+use super::beside::Beside;
 use super::contents::{self, ContentsFile, Filled, Mark};
 use super::frame::{self, GROUP, Kind, LAST};
 use super::index::{ByStream, Raw};
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     unmarked: bool,
     failed: Option<String>,
     group: Group,
+    beside: Beside,
 }
 
 /// The end of the segment that is appended to.
@@ -92,13 +94,15 @@ impl Writer {
         head: watch::Sender<Cursor>,
         observer: Option<Box<dyn CommitObserver>>,
         Start { facts, contents, mark }: Start,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let (last, last_recorded) = {
             let index = read(&shared.index);
             (index.last, index.last_recorded)
         };
         let (failed, group) = (None, Group::default());
-        Self {
+        let beside = Beside::new(Arc::clone(&shared.disk))?;
+        Ok(Self {
+            beside,
             shared,
             queue,
             head,
@@ -112,7 +116,7 @@ impl Writer {
             unmarked: last > 0,
             failed,
             group,
-        }
+        })
     }
 
     /// Does what is queued until the queue is closed and empty.
@@ -383,14 +387,15 @@ impl Writer {
 
     fn write_and_sync(&self) -> std::io::Result<()> {
         let disk = &self.shared.disk;
-        if !self.group.contents.is_empty() {
-            disk.write_all_at(&self.contents.file.file, &self.group.contents, self.contents.end)?;
+        let facts = || {
+            disk.write_all_at(&self.facts.file, &self.group.facts, self.facts.end)?;
+            disk.sync(&self.facts.file)
+        };
+        if self.group.contents.is_empty() {
+            return facts();
         }
-        disk.write_all_at(&self.facts.file, &self.group.facts, self.facts.end)?;
-        if !self.group.contents.is_empty() {
-            disk.sync(&self.contents.file.file)?;
-        }
-        disk.sync(&self.facts.file)
+        disk.write_all_at(&self.contents.file.file, &self.group.contents, self.contents.end)?;
+        self.beside.sync(&self.contents.file, facts)
     }
 
     fn publish(&mut self) {
