@@ -71,6 +71,13 @@ impl Sound {
         self.dir.path().join("data")
     }
 
+    /// What is refused for now, if anything is. What is shown must be what was shown before.
+    fn not_yet(&self, server: &Server, what: &str) -> Option<&'static str> {
+        let Some(shows) = self.shown(server) else { return Some("something is refused") };
+        assert_eq!(shows, self.shows, "{what}: something else is shown");
+        None
+    }
+
     /// What people and auditors see; `None` if any of it is refused for now.
     fn shown(&self, server: &Server) -> Option<Vec<Value>> {
         let mut paths = vec!["/v1/queues/new".to_owned()];
@@ -165,18 +172,10 @@ fn survives(sound: &Sound, data: &Path, log: &Path, what: &str) -> bool {
         }
         Ok(server) => {
             let began = Instant::now();
-            loop {
-                match sound.shown(&server) {
-                    Some(shows) => {
-                        assert_eq!(shows, sound.shows, "{what}: something else is shown");
-                        break;
-                    }
-                    None => {
-                        let ready = String::from_utf8_lossy(&server.get("/health/ready").body).into_owned();
-                        assert!(began.elapsed() < MENDED_WITHIN, "{what}: nothing mends it: {ready} {}", told(log));
-                        thread::sleep(ASKED_AGAIN_AFTER);
-                    }
-                }
+            while let Some(begun) = sound.not_yet(&server, what) {
+                let ready = String::from_utf8_lossy(&server.get("/health/ready").body).into_owned();
+                assert!(began.elapsed() < MENDED_WITHIN, "{what}: nothing mends it: {begun}: {ready} {}", told(log));
+                thread::sleep(ASKED_AGAIN_AFTER);
             }
             true
         }

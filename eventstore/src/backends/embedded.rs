@@ -244,8 +244,13 @@ impl Store {
 
     /// Gives each fact behind `after` to `sink`, in order, until it answers `false` or the log ends. Blocks.
     pub fn scan(&self, after: u64, mut sink: impl FnMut(Fact) -> bool) -> Result<(), StoreError> {
+        self.scan_to(after, &mut sink)
+    }
+
+    /// Compiled here and not where it is called, which may be for less speed.
+    fn scan_to(&self, after: u64, sink: &mut dyn FnMut(Fact) -> bool) -> Result<(), StoreError> {
         read::leaves(&self.shared.index, after, |_, bytes, place| {
-            read::decode(bytes, place.path, place.offset).map(&mut sink)
+            read::decode(bytes, place.path, place.offset).map(&mut *sink)
         })?;
         Ok(())
     }

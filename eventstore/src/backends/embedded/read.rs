@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Bytes of an unsealed segment that are read at once: few at first, for a reader who wants few.
 const FIRST_WINDOW_BYTES: usize = 32 * 1024;
-const WINDOW_BYTES_MAX: usize = 512 * 1024;
+const WINDOW_BYTES_MAX: usize = 128 * 1024;
 /// Bytes that are read for a single fact first; most are smaller.
 const FACT_GUESS_BYTES: usize = 1024;
 /// A block that takes longer comes from the disk.

@@ -30,8 +30,11 @@ pub(super) const ENTRY_HEAD_BYTES: usize = 33;
 pub(super) const FOOTER_BYTES: usize = 104;
 /// Marks the last fact of a commit in the length before it.
 pub(super) const LAST: u32 = 1 << 31;
-/// A block is read with what lies behind it, as far as this, when the log is read in order.
-const READ_AHEAD_BYTES: usize = 512 * 1024;
+/// A block is read with what lies behind it, as far as this, when the log is read in order: what stays in the cache of a
+/// processor until it is decoded.
+const READ_AHEAD_BYTES: usize = 128 * 1024;
+/// So far ahead of that the disk is asked to read, once in each mebibyte.
+const DISK_AHEAD_BYTES: u64 = 2 << 20;
 /// A block is read with so much behind it when it is read alone: it seldom takes more.
 const BLOCK_GUESS_BYTES: usize = 12 * 1024;
 
@@ -303,11 +306,12 @@ impl Sealed {
             let until = self.footer.table_at.min(offset + length.max(ahead) as u64);
             let count = usize::try_from(until - offset).expect("a read-ahead");
             block.ahead.resize(count, 0);
-            (block.ahead_at, block.ahead_of) = (offset, 0);
-            if ahead == READ_AHEAD_BYTES {
+            let elsewhere = block.ahead_of != self.number || block.ahead_at >> 20 != offset >> 20;
+            if ahead == READ_AHEAD_BYTES && elsewhere {
                 // The disk reads on while these are decoded.
-                self.will_need_bytes(until, 2 * READ_AHEAD_BYTES as u64);
+                self.will_need_bytes(until, DISK_AHEAD_BYTES);
             }
+            (block.ahead_at, block.ahead_of) = (offset, 0);
             self.read_at(&mut block.ahead, offset)?;
             block.ahead_of = self.number;
         }
