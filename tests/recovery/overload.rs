@@ -89,14 +89,15 @@ async fn a_full_queue_says_when_to_come_again_and_does_nothing_by_halves() {
     }
     disk.set(Mood::Sound);
     refused.extend(waiting.collect::<Vec<_>>().await);
-    let mut position = None;
+    let mut reader = ada.clone();
     for (number, mut answer) in refused {
         while answer.status == 503 {
             answer = make_collection(ada.clone(), number, agent.clone()).await.1;
         }
-        position = Some(answer.expect(201)["position"].as_str().expect("a position").to_owned());
+        reader = ada.with("clew-min-position", answer.expect(201)["position"].as_str().expect("a position"));
+        // Each is waited for: the last to be answered need not be the last in the log.
+        reader.get("/v1/saved-replies").await.expect(200);
     }
-    let reader = ada.with("clew-min-position", &position.expect("there were commands"));
     let listed = reader.get("/v1/saved-replies").await.expect(200);
     assert_eq!(listed["collections"].as_array().map(Vec::len), Some(COMMANDS), "each was done once");
 }
