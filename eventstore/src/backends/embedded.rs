@@ -16,6 +16,7 @@ mod layout;
 pub(in crate::backends) mod queue;
 mod read;
 mod recover;
+#[cfg(feature = "jetstream")]
 pub(in crate::backends) mod replica;
 mod seal;
 mod sealed;
