@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Conversations that there are before anything is rebuilt.
 const CONVERSATIONS: u64 = 240;
 
+/// Nobody tells a writer to stop where a test has failed.
+const WRITTEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
+
 /// Writes until it is told to stop; counts what was acknowledged.
 fn keep_writing<'scope>(
     scope: &'scope Scope<'scope, '_>,
@@ -21,7 +24,8 @@ fn keep_writing<'scope>(
 ) -> std::thread::ScopedJoinHandle<'scope, Vec<u64>> {
     scope.spawn(move || {
         let mut acknowledged = Vec::new();
-        while !stop.load(Ordering::SeqCst) {
+        let until = Instant::now() + WRITTEN_FOR_AT_MOST;
+        while Instant::now() < until && !stop.load(Ordering::SeqCst) {
             let number = numbers.fetch_add(1, Ordering::SeqCst);
             if program.write(channel, number) {
                 acknowledged.push(number);
