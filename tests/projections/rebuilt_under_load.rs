@@ -117,14 +117,27 @@ fn killed_in_the_middle_it_goes_on_and_the_swap_loses_nothing() {
         assert!(program.write(&channel, number), "message {number} is taken in");
         acknowledged.push(number);
     }
+    shown_once(&program, CONVERSATIONS);
     acknowledged.extend(killed_in_the_middle(&mut program, &channel, &numbers));
     program.start();
     acknowledged.extend(gone_on_with(&program, &channel, &numbers));
-    let shown = program.ask("GET", "/v1/queues/new?limit=1", &Value::Null)["total"].as_u64().expect("a number");
-    // What was written and not acknowledged may be there too, at most one of each of the two writers.
     let told = acknowledged.len() as u64;
+    let shown = shown_once(&program, told);
+    // What was written and not acknowledged may be there too, at most one of each of the two writers.
     assert!((told..=told + 2).contains(&shown), "{told} were acknowledged, {shown} are shown");
     offline_it_is_the_same(&mut program, shown);
+}
+
+/// How many conversations are shown once the view has these; it follows the log at its own pace.
+fn shown_once(program: &Program, expected: u64) -> u64 {
+    let began = Instant::now();
+    loop {
+        let page = program.ask("GET", "/v1/queues/new?limit=1", &Value::Null);
+        let shown = page["total"].as_u64().expect("a number");
+        if shown >= expected || began.elapsed() > Duration::from_secs(60) {
+            return shown;
+        }
+    }
 }
 
 /// The command line on the directory of a stopped server, and the server after it.
