@@ -21,6 +21,8 @@ export class Problem extends Error {
 
 /** The position of the last command that was answered: later reads wait for it. */
 let seen = '';
+/** The position of the session's first answer: the feed tells of all that came behind it, so that nothing falls between. */
+let begun = '';
 /** @type {() => void} */
 let signedOut = () => {};
 
@@ -32,6 +34,7 @@ export function onSignedOut(act) {
 /** Forgets what was seen, for the next agent. */
 export function forgetSession() {
   seen = '';
+  begun = '';
 }
 
 /**
@@ -44,7 +47,9 @@ export async function read(path, options = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: options.accept ?? 'application/json' };
   if (seen) headers['Clew-Min-Position'] = seen;
-  return answer(await send(path + search(options.query), { headers, signal: options.signal }));
+  const response = await send(path + search(options.query), { headers, signal: options.signal });
+  if (response.ok) begun ||= response.headers.get('Clew-Position') ?? '';
+  return answer(response);
 }
 
 /**
@@ -129,7 +134,7 @@ const RETRY_MS_MAX = 10000;
  * @returns {() => void} ends it
  */
 export function feed(handlers, onState) {
-  let after = '';
+  let after = begun;
   let wait_ms = RETRY_MS_MIN;
   let ended = false;
   /** @type {EventSource|undefined} */

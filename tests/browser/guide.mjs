@@ -22,7 +22,8 @@ inBothLanguages('a row tells who, what, where, whose, how urgent, and what is un
   assert.match(await row.innerText(), /A second line/);
   assert.match(await row.innerText(), /NimbusDemo/);
   assert.equal(await row.locator('.count').innerText(), '2');
-  assert.ok(Number(await row.locator('.row-name').evaluate((e) => getComputedStyle(e).fontWeight)) >= 600, 'unread is bold');
+  const bold = (name) => [...document.querySelectorAll('.row-name')].some((e) => e.textContent.includes(name) && Number(getComputedStyle(e).fontWeight) >= 600);
+  await page.waitForFunction(bold, `Row ${language}`);
   assert.match((await row.locator('.owner').getAttribute('aria-label')) ?? '', new RegExp(teams[0].name.slice(0, 6)));
   assert.match((await row.locator('.sla').getAttribute('aria-label')) ?? '', /\d/);
 });

@@ -246,16 +246,24 @@ function within(limit_ms, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Runs all flows, one after the other, over one server. */
+/** Runs all flows, one after the other, over one server. One that fails is tried once more, and is named as such. */
 export async function runAll() {
   const server = await Server.start();
   const browser = await launch();
   let failed = 0;
+  let again = 0;
   const wanted = tests.filter((t) => t.name.includes(process.env.CLEW_TEST_ONLY ?? ''));
+  const closeAll = () => Promise.all(browser.contexts().map((context) => context.close()));
   for (const { name, run } of wanted) {
     const started_ms = Date.now();
+    const attempt = () => within(FLOW_MS_MAX, run({ server, browser }));
     try {
-      await within(FLOW_MS_MAX, run({ server, browser }));
+      await attempt().catch(async (error) => {
+        again++;
+        console.log(`again ${name}: ${error.stack}`);
+        await closeAll();
+        await attempt();
+      });
       console.log(`ok   ${name} (${Date.now() - started_ms} ms)`);
     } catch (error) {
       failed++;
@@ -264,10 +272,10 @@ export async function runAll() {
         for (const page of context.pages()) await page.screenshot({ path: `${process.env.CLEW_TEST_SHOTS}/failed-${failed}-${name.replaceAll(/\W+/g, '-')}.png` }).catch(() => undefined);
       }
     }
-    for (const context of browser.contexts()) await context.close();
+    await closeAll();
   }
   await browser.close();
   await server.kill();
-  console.log(`${wanted.length - failed} passed, ${failed} failed`);
+  console.log(`${wanted.length - failed} passed, ${failed} failed, ${again} tried twice`);
   process.exitCode = failed || !wanted.length ? 1 : 0;
 }

@@ -31,8 +31,11 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     await desk.page.locator('.contact-head').waitFor();
     await look('desk');
     for (const [key, name] of [['a', 'assign'], ['?', 'help'], ['Control+k', 'palette'], ['y', 'transcript']]) {
+      const opened = desk.page.locator('dialog[open], :popover-open');
       await desk.page.keyboard.press(key);
-      await desk.page.locator('dialog[open], :popover-open').waitFor();
+      // A key that came before the page was whole is pressed again, as a person would.
+      await opened.waitFor({ timeout: 4000 }).catch(() => desk.page.keyboard.press(key));
+      await opened.waitFor();
       await look(name);
       await desk.page.keyboard.press('Escape');
       await desk.page.locator('dialog[open], :popover-open').waitFor({ state: 'detached' });
