@@ -140,7 +140,7 @@ function belongs(row) {
   if (channel && row.channel.id !== channel) return false;
   if (team && row.assignee.team?.id !== team) return false;
   if (topic && !row.topics.some((t) => t.id === topic)) return false;
-  if (assignee === 'none') return !row.assignee.agent && !row.assignee.team;
+  if (assignee === 'none') return !row.assignee.agent;
   if (assignee) return row.assignee.agent?.id === (assignee === 'me' ? ownId() : assignee);
   return true;
 }

@@ -71,7 +71,8 @@ inBothLanguages('the filters narrow the list: whose, channel, team, topic', asyn
   await desk.row(`Filter ${language}`).waitFor();
   await whose.nth(2).click();
   await act('PUT', `/v1/conversations/${id}/assignment`, { team: teams[0].id });
-  await desk.row(`Filter ${language}`).waitFor({ state: 'detached' });
+  // A team's is nobody's until one of the team has it.
+  await desk.row(`Filter ${language}`).locator('.owner').filter({ visible: true }).waitFor();
   await whose.nth(0).click();
   await filter(1, teams[0].name);
   await desk.row(`Filter ${language}`).waitFor();
