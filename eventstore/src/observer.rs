@@ -15,6 +15,10 @@ pub struct Leaf {
 
 /// Told of every fact once it is durable, in log order without a gap.
 pub trait CommitObserver: Send {
+    /// The facts that [`Self::committed`] will be given next, while they are being made durable: the time to work out
+    /// what is costly. Should that fail, `committed` does not come.
+    fn prepare(&mut self, _partition: u16, _leaves: &mut dyn Iterator<Item = (u64, &[u8])>) {}
+
     /// The facts of one group of commits of a partition, after their sync and before they are answered or read.
     ///
     /// It runs on the writer's thread: what takes long here holds up every append.

@@ -21,7 +21,7 @@ pub mod witness;
 
 pub use against::Against;
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
-pub use log::{Log, Standing};
+pub use log::{Follower, Log, Standing};
 pub use note::{Note, SigningKey, VerifierKey};
 pub use tile::{Tile, Tiles};
 pub use tree::Hash;

@@ -153,6 +153,14 @@ impl Vault {
         vault
     }
 
+    /// What is wrong with the keys, as far as it was met: a part of them that can't be read.
+    pub fn trouble(&self) -> Option<String> {
+        match &self.pages {
+            PageSource::File(file) => file.trouble(),
+            PageSource::Memory(_) => None,
+        }
+    }
+
     /// Whether this stands in place of keys that are lost.
     pub fn is_lost(&self) -> bool {
         self.lost.is_some()

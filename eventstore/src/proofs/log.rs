@@ -52,7 +52,19 @@ struct Tree {
 }
 
 /// What follows a store for a log: give it to the store as its observer.
-pub struct Follower(Arc<Log>);
+pub struct Follower {
+    log: Arc<Log>,
+    prepared: Option<Prepared>,
+}
+
+/// The tree as it will be with the facts that are being made durable.
+struct Prepared {
+    /// How many leaves it had before.
+    size: u64,
+    edge: Edge,
+    /// The hashes that its tiles gain, each with its level.
+    gained: Vec<(u8, Hash)>,
+}
 
 impl Log {
     /// Opens the tree that lies in `directory`, or begins one there. It is signed once [`Self::catch_up`] is done.
@@ -94,7 +106,7 @@ impl Log {
 
     /// What to give to the store, so that every durable fact becomes a leaf at once.
     pub fn follower(self: &Arc<Self>) -> Follower {
-        Follower(Arc::clone(self))
+        Follower { log: Arc::clone(self), prepared: None }
     }
 
     /// Which partition's facts it holds.
@@ -143,11 +155,16 @@ impl Log {
     /// written it stops.
     pub fn append<'a>(&self, leaves: impl Iterator<Item = (u64, &'a [u8])>) {
         let hashes: Vec<(u64, Hash)> = leaves.map(|(sequence, leaf)| (sequence, leaf_hash(leaf))).collect();
+        self.change(|tree| tree.extend(&hashes).map(|_| ()));
+    }
+
+    /// Changes the tree; if that fails, it stops.
+    fn change(&self, change: impl FnOnce(&mut Tree) -> Result<(), ProofError>) {
         let mut tree = self.tree();
         if matches!(tree.standing, Standing::Stopped(_)) {
             return;
         }
-        if let Err(error) = tree.extend(&hashes) {
+        if let Err(error) = change(&mut tree) {
             tracing::error!(%error, "the proofs can't follow the log");
             tree.standing = Standing::Stopped(format!("the hashes can't be kept: {error}; see to it, then restart"));
         }
@@ -298,6 +315,12 @@ impl Log {
 }
 
 impl Tree {
+    fn become_as(&mut self, Prepared { edge, gained, .. }: Prepared) -> Result<(), ProofError> {
+        gained.into_iter().try_for_each(|(level, hash)| self.files.push(level, hash))?;
+        self.edge = edge;
+        Ok(())
+    }
+
     /// Appends what follows; true if there is a gap, from which on nothing was taken.
     fn extend(&mut self, hashes: &[(u64, Hash)]) -> Result<bool, ProofError> {
         if let Standing::Stopped(why) = &self.standing {
@@ -341,9 +364,32 @@ impl Tiles for Log {
 }
 
 impl CommitObserver for Follower {
+    fn prepare(&mut self, partition: u16, leaves: &mut dyn Iterator<Item = (u64, &[u8])>) {
+        self.prepared = None;
+        let mut edge = {
+            let tree = self.log.tree();
+            if partition != self.log.partition || tree.standing != Standing::Signing {
+                return;
+            }
+            tree.edge.clone()
+        };
+        let (size, mut gained) = (edge.size(), Vec::with_capacity(leaves.size_hint().0 + 4));
+        for (sequence, leaf) in leaves {
+            if sequence != edge.size() + 1 {
+                return;
+            }
+            edge.push(leaf_hash(leaf), |level, hash| gained.push((level, hash)));
+        }
+        self.prepared = Some(Prepared { size, edge, gained });
+    }
+
     fn committed(&mut self, partition: u16, leaves: &mut dyn Iterator<Item = (u64, &[u8])>) {
-        if partition == self.0.partition {
-            self.0.append(leaves);
+        if partition != self.log.partition {
+            return;
+        }
+        match self.prepared.take() {
+            Some(prepared) if self.log.size() == prepared.size => self.log.change(|tree| tree.become_as(prepared)),
+            _ => self.log.append(leaves),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// The file that holds the key of everything; the one that a backup leaves out.
@@ -89,6 +89,30 @@ pub(super) struct Disk {
 pub(super) struct PageFile {
     file: File,
     path: PathBuf,
+    trouble: Mutex<Option<String>>,
+}
+
+impl PageFile {
+    fn new(file: File, path: PathBuf) -> Arc<Self> {
+        Arc::new(Self { file, path, trouble: Mutex::default() })
+    }
+
+    /// What went wrong with the last page that could not be read.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn read(&self, tree: TreeKind, number: u32, page: &PageRef) -> Result<Cover, VaultError> {
+        let damaged = || VaultError::Damaged {
+            file: self.path.clone(),
+            what: format!("{} bytes at {} do not open under their key", page.bytes, page.offset),
+        };
+        let mut bytes = Zeroizing::new(vec![0; page.bytes as usize]);
+        self.file.read_exact_at(&mut bytes, page.offset).map_err(VaultError::io("read", &self.path))?;
+        decrypt(page.key.bytes(), &page_name(tree, number), &mut bytes).ok_or_else(damaged)?;
+        let mut rest = &bytes[..];
+        Cover::decode(page_place(tree), &mut rest).filter(|_| rest.is_empty()).ok_or_else(damaged)
+    }
 }
 
 impl Disk {
@@ -127,7 +151,7 @@ impl Disk {
             let options = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
             options.map_err(VaultError::io("create", &path))
         };
-        let pages = Arc::new(PageFile { file: new(PAGES_FILE)?, path: dir.join(PAGES_FILE) });
+        let pages = PageFile::new(new(PAGES_FILE)?, dir.join(PAGES_FILE));
         let roots = [new(ROOT_FILES[0])?, new(ROOT_FILES[1])?];
         let kek = new(KEK_FILE)?;
         let disk = Self {
@@ -153,7 +177,7 @@ impl Disk {
             OpenOptions::new().read(true).write(true).open(&path).map_err(VaultError::io("open", &path))
         };
         let roots = [open(ROOT_FILES[0])?, open(ROOT_FILES[1])?];
-        let pages = Arc::new(PageFile { file: open(PAGES_FILE)?, path: dir.join(PAGES_FILE) });
+        let pages = PageFile::new(open(PAGES_FILE)?, dir.join(PAGES_FILE));
         let mut disk = Self {
             dir: dir.to_owned(),
             kek,
@@ -374,15 +398,11 @@ impl Disk {
 
 impl Pages for PageFile {
     fn load(&self, tree: TreeKind, number: u32, page: &PageRef) -> Result<Cover, VaultError> {
-        let damaged = || VaultError::Damaged {
-            file: self.path.clone(),
-            what: format!("{} bytes at {} do not open under their key", page.bytes, page.offset),
-        };
-        let mut bytes = Zeroizing::new(vec![0; page.bytes as usize]);
-        self.file.read_exact_at(&mut bytes, page.offset).map_err(VaultError::io("read", &self.path))?;
-        decrypt(page.key.bytes(), &page_name(tree, number), &mut bytes).ok_or_else(damaged)?;
-        let mut rest = &bytes[..];
-        Cover::decode(page_place(tree), &mut rest).filter(|_| rest.is_empty()).ok_or_else(damaged)
+        let read = self.read(tree, number, page);
+        if let Err(error) = &read {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+        read
     }
 }
 

@@ -276,6 +276,26 @@ fn a_crash_at_any_step_loses_nothing_else_and_the_next_try_completes() {
 }
 
 #[test]
+fn a_page_that_cannot_be_read_is_told_and_erases_nothing_by_itself() {
+    let (disk, vault) = OnDisk::new();
+    let contents: Vec<_> = (0..3).map(|_| vault.seal(ALICE, b"text").expect("sealed")).collect();
+    vault.puncture(&[span(contents[0].id.0, 1)], &[]).expect("punctured");
+    drop(vault);
+    let path = disk.dir.join("pages");
+    let sound = std::fs::read(&path).expect("the pages");
+    std::fs::write(&path, vec![0; sound.len()]).expect("written");
+    let vault = disk.open();
+    assert_eq!(vault.trouble(), None, "not met yet");
+    assert!(matches!(vault.is_erased(contents[1].id, ALICE), Err(VaultError::Damaged { .. })));
+    let trouble = vault.trouble().expect("met");
+    assert!(trouble.contains("pages"), "{trouble}");
+    drop(vault);
+    std::fs::write(&path, sound).expect("written");
+    let vault = disk.open();
+    assert_eq!(contents.iter().map(|content| opens(&vault, content)).collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[test]
 fn a_failed_overwriting_is_made_up_for_by_the_next_call() {
     let (disk, vault) = OnDisk::new();
     let content = vault.seal(ALICE, b"text").expect("sealed");

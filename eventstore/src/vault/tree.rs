@@ -16,6 +16,9 @@ const PAGE_HEIGHT: u8 = 16;
 const MIDDLE_HEIGHT: u8 = 4;
 const MIDDLE_NODES_MAX: usize = 64 * 1024;
 const LOADED_PAGES_MAX: usize = 256;
+/// Leaves that took so many steps or more are remembered: a contact's messages come among those of others.
+const STEPS_REMEMBERED_MIN: u8 = 3;
+const LEAVES_MAX: usize = 4 * 1024;
 
 /// Where a page lies on disk, and the key that alone opens it.
 #[derive(Clone)]
@@ -53,6 +56,7 @@ pub(super) struct Tree {
     /// The nodes above the leaf that was derived last, by height.
     path: Option<Path>,
     middle: HashMap<u64, Key>,
+    leaves: HashMap<u64, Key>,
 }
 
 struct Path {
@@ -60,6 +64,13 @@ struct Path {
     /// The highest that is known.
     top: u8,
     nodes: Zeroizing<[[u8; KEY_BYTES]; TREE_HEIGHT as usize + 1]>,
+}
+
+impl Path {
+    /// The height of the lowest node that is above this leaf too.
+    fn common(&self, leaf: u64) -> u8 {
+        u8::try_from(u64::BITS - (self.leaf ^ leaf).leading_zeros()).expect("at most 64")
+    }
 }
 
 pub(super) fn top_place(tree: TreeKind) -> Place {
@@ -83,7 +94,7 @@ impl Tree {
     }
 
     pub(super) fn from_shape(kind: TreeKind, shape: Arc<Shape>) -> Self {
-        Self { kind, shape, loaded: HashMap::new(), path: None, middle: HashMap::new() }
+        Self { kind, shape, loaded: HashMap::new(), path: None, middle: HashMap::new(), leaves: HashMap::new() }
     }
 
     pub(super) fn shape(&self) -> &Arc<Shape> {
@@ -98,6 +109,10 @@ impl Tree {
     ) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, VaultError> {
         if leaf >= NUMBERS_END {
             return Ok(None);
+        }
+        let near = self.path.as_ref().is_some_and(|path| path.common(leaf) < STEPS_REMEMBERED_MIN);
+        if !near && let Some(key) = self.leaves.get(&leaf) {
+            return Ok(Some(Zeroizing::new(*key.bytes())));
         }
         let Some(from) = self.nearest_known(leaf, pages)? else { return Ok(None) };
         let path = self.path.as_mut().expect("the nearest known node was put into the path");
@@ -117,13 +132,19 @@ impl Tree {
             }
             self.middle.insert(leaf >> MIDDLE_HEIGHT, Key::copied(&path.nodes[usize::from(MIDDLE_HEIGHT)]));
         }
+        if from >= STEPS_REMEMBERED_MIN {
+            if self.leaves.len() >= LEAVES_MAX {
+                self.leaves.clear();
+            }
+            self.leaves.insert(leaf, Key::copied(&path.nodes[0]));
+        }
         Ok(Some(Zeroizing::new(path.nodes[0])))
     }
 
     /// Puts the lowest known node above the leaf into the path and says how high it is.
     fn nearest_known(&mut self, leaf: u64, pages: &dyn Pages) -> Result<Option<u8>, VaultError> {
         if let Some(path) = &self.path {
-            let common = u8::try_from(u64::BITS - (path.leaf ^ leaf).leading_zeros()).expect("at most 64");
+            let common = path.common(leaf);
             let better = common > MIDDLE_HEIGHT && self.middle.contains_key(&(leaf >> MIDDLE_HEIGHT));
             if common <= path.top && !better {
                 return Ok(Some(common));
@@ -145,8 +166,7 @@ impl Tree {
     fn start_path(&mut self, leaf: u64, height: u8, node: &[u8; KEY_BYTES]) -> u8 {
         let path = self.path.get_or_insert_with(|| Path { leaf, top: height, nodes: Zeroizing::new([[0; 32]; 41]) });
         // A node that the path had above this one still stands, if it lies above this leaf too.
-        let common = u64::BITS - (path.leaf ^ leaf).leading_zeros();
-        if common > u32::from(height) || path.top < height {
+        if path.common(leaf) > height || path.top < height {
             path.top = height;
         }
         path.leaf = leaf;
@@ -258,6 +278,7 @@ impl Tree {
         self.shape = punctured.shape;
         self.path = None;
         self.middle.clear();
+        self.leaves.clear();
         for number in self.loaded.keys().copied().collect::<Vec<_>>() {
             if !self.shape.pages.contains_key(&number) {
                 self.loaded.remove(&number);

@@ -58,7 +58,7 @@ pub async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Readiness>)
     // The desk goes on working while its log is not signed; who watches sees it all the same.
     checks.push(Check::of("proofs", app.proofs.trouble()));
     let lost = app.vault.is_lost().then(|| "the keys are left alone: no content can be read or taken in".to_owned());
-    checks.push(Check::of("keys", lost));
+    checks.push(Check::of("keys", lost.or_else(|| app.vault.trouble())));
     checks.push(Check::of("digests", app.digests.trouble()));
     if !app.config.witnesses.is_empty() {
         checks.push(Check::of("witnesses", app.proofs.witness_trouble()));

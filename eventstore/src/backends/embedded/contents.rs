@@ -122,7 +122,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Head> {
 pub(super) struct ContentsFile {
     pub(super) number: u32,
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    pub(super) file: Arc<File>,
 }
 
 impl ContentsFile {
@@ -131,7 +131,7 @@ impl ContentsFile {
         let opened = File::options().read(true).write(true).open(&path);
         let file = opened.map_err(super::disk::unavailable("can't open", &path))?;
         let capacity = layout::check_header(&file, &path, FileKind::Contents, number)?;
-        Ok((Self { number, path, file }, capacity))
+        Ok((Self { number, path, file: Arc::new(file) }, capacity))
     }
 
     fn corrupt(&self, offset: u32, what: &str) -> StoreError {

@@ -29,6 +29,9 @@ const MARK_AFTER: Duration = Duration::from_millis(50);
 /// Kept free in each segment for its last frames.
 const RESERVE_BYTES: u64 = 64;
 
+/// Fewer facts are hashed sooner than a thread is woken.
+const PREPARED_FACTS_MIN: usize = 16;
+
 /// Where the writer is.
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -46,7 +49,7 @@ pub(super) struct Writer {
     unmarked: bool,
     failed: Option<String>,
     group: Group,
-    beside: Beside,
+    beside: Besides,
 }
 
 /// The end of the segment that is appended to.
@@ -87,6 +90,23 @@ struct Entry {
     before: u32,
 }
 
+impl Group {
+    /// The bytes that are proved of each fact, from the sequence `first` on.
+    fn leaves(&self, first: u64) -> impl Iterator<Item = (u64, &[u8])> {
+        let leaf = |entry: &Entry| {
+            let length = frame::length(&self.facts[entry.at..]);
+            &self.facts[entry.at + frame::HEAD_BYTES..entry.at + length]
+        };
+        (first..).zip(self.entries.iter().map(leaf))
+    }
+}
+
+/// The threads that sync while the writer does something else.
+struct Besides {
+    facts: Beside,
+    contents: Beside,
+}
+
 impl Writer {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -100,7 +120,8 @@ impl Writer {
             (index.last, index.last_recorded)
         };
         let (failed, group) = (None, Group::default());
-        let beside = Beside::new(Arc::clone(&shared.disk))?;
+        let beside = |name| Beside::new(name, Arc::clone(&shared.disk));
+        let beside = Besides { facts: beside("clew-log-facts")?, contents: beside("clew-log-contents")? };
         Ok(Self {
             beside,
             shared,
@@ -348,7 +369,7 @@ impl Writer {
         let planned = self.shared.contents_capacity(number);
         let (file, capacity) = self.take_segment(FileKind::Contents, number, planned, payload)?;
         let path = FileKind::Contents.path(&self.shared.dir, number);
-        let file = Arc::new(ContentsFile { number, path, file });
+        let file = Arc::new(ContentsFile { number, path, file: Arc::new(file) });
         let old = std::mem::replace(&mut self.contents.file, Arc::clone(&file));
         {
             let mut contents = self.shared.contents.write().unwrap_or_else(PoisonError::into_inner);
@@ -385,29 +406,39 @@ impl Writer {
         self.group.versions.clear();
     }
 
-    fn write_and_sync(&self) -> std::io::Result<()> {
+    fn write_and_sync(&mut self) -> std::io::Result<()> {
         let disk = &self.shared.disk;
-        let facts = || {
-            disk.write_all_at(&self.facts.file, &self.group.facts, self.facts.end)?;
-            disk.sync(&self.facts.file)
-        };
-        if self.group.contents.is_empty() {
-            return facts();
+        disk.write_all_at(&self.facts.file, &self.group.facts, self.facts.end)?;
+        if !self.group.contents.is_empty() {
+            disk.write_all_at(&self.contents.file.file, &self.group.contents, self.contents.end)?;
         }
-        disk.write_all_at(&self.contents.file.file, &self.group.contents, self.contents.end)?;
-        self.beside.sync(&self.contents.file, facts)
+        let first = self.first_of_group();
+        let prepare = || {
+            if let Some(observer) = &mut self.observer {
+                observer.prepare(self.shared.partition, &mut self.group.leaves(first));
+            }
+            Ok(())
+        };
+        let facts = || self.beside.facts.sync(&self.facts.file, prepare);
+        if !self.group.contents.is_empty() {
+            self.beside.contents.sync(&self.contents.file.file, facts)
+        } else if self.group.entries.len() >= PREPARED_FACTS_MIN {
+            facts()
+        } else {
+            disk.sync(&self.facts.file)
+        }
+    }
+
+    fn first_of_group(&self) -> u64 {
+        self.last + 1 - self.group.entries.len() as u64
     }
 
     fn publish(&mut self) {
-        if let Some(observer) = &mut self.observer {
-            let (bytes, first) = (&self.group.facts, self.last + 1 - self.group.entries.len() as u64);
-            let leaf = |entry: &Entry| {
-                let length = frame::length(&bytes[entry.at..]);
-                &bytes[entry.at + frame::HEAD_BYTES..entry.at + length]
-            };
-            if !self.group.entries.is_empty() {
-                observer.committed(self.shared.partition, &mut (first..).zip(self.group.entries.iter().map(leaf)));
-            }
+        let first = self.first_of_group();
+        if let Some(observer) = &mut self.observer
+            && !self.group.entries.is_empty()
+        {
+            observer.committed(self.shared.partition, &mut self.group.leaves(first));
         }
         if !self.group.contents.is_empty() {
             let mut contents = self.shared.contents.write().unwrap_or_else(PoisonError::into_inner);
