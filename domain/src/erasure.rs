@@ -148,6 +148,7 @@ fn of_workspace(event: &WorkspaceEvent) -> (BroughtIn<'_>, Erasure) {
         | E::ChannelDisconnected { .. }
         | E::TeamCreated { .. }
         | E::TeamRenamed { .. }
+        | E::TeamSettingsChanged { .. }
         | E::TeamClosed { .. }
         | E::TeamMemberAdded { .. }
         | E::TeamMemberRemoved { .. }

@@ -24,10 +24,16 @@ pub struct Class {
     pub team: Option<TeamId>,
 }
 
-/// Whether the agent may be given conversations of this class: they may work on the channel, and are in the team
-/// if it has one. A team that was closed holds nobody back.
+/// Whether the agent may be given conversations of this class: they may work on the channel, and are in the team if it
+/// has one, else in one that serves the channel, or in none. A team that was closed or serves the channel no longer
+/// holds nobody back.
 pub fn may_serve(workspace: &WorkspaceState, agent: AgentId, class: Class) -> bool {
-    let team = class.team.and_then(|team| workspace.open_team(team));
-    workspace.right_on(agent, class.channel) >= ChannelRight::Contributor
-        && team.is_none_or(|team| team.members.contains(&agent))
+    let Class { channel, team } = class;
+    if workspace.right_on(agent, channel) < ChannelRight::Contributor {
+        return false;
+    }
+    match team.and_then(|team| workspace.team_serving(team, channel)) {
+        Some(team) => team.members.contains(&agent),
+        None => workspace.teams_let_serve(agent, channel),
+    }
 }

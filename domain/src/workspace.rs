@@ -7,6 +7,7 @@ mod event;
 mod evolve;
 mod redactions;
 mod state;
+mod team;
 #[cfg(test)]
 mod tests;
 

@@ -188,6 +188,21 @@ impl Caller {
         self.right_on(channel) >= ChannelRight::Viewer
     }
 
+    /// Whether a conversation on this channel that this agent, or nobody, owns is shown to the caller.
+    pub fn sees(&self, channel: ChannelId, owner: Option<AgentId>) -> bool {
+        self.may_read(channel) && self.workspace.sees(self.agent, owner)
+    }
+
+    /// Refuses a caller whose teams let them see only what nobody owns, and their own, as if it were not there.
+    pub fn require_sight(&self, owner: Option<AgentId>) -> Result<(), Problem> {
+        if self.workspace.sees(self.agent, owner) { Ok(()) } else { Err(Problem::new(&kinds::NOT_FOUND)) }
+    }
+
+    /// Whose conversations are shown to the caller beside nobody's; `None` for everybody's.
+    pub fn sees_only_of(&self) -> Option<AgentId> {
+        (!self.workspace.sees_all(self.agent)).then_some(self.agent)
+    }
+
     /// Whether the caller works the channel's conversations.
     pub fn may_work(&self, channel: ChannelId) -> bool {
         self.right_on(channel) >= ChannelRight::Contributor

@@ -3,6 +3,7 @@
 //! starts and does nothing twice.
 
 use crate::error::{Problem, ProblemDetails, kinds};
+use crate::routes::conversations::work::team_serves;
 use crate::state::AppState;
 use clew_domain::agent::{self, Agent, Bulk, BulkAct, BulkEnd};
 use clew_domain::conversation::{Assignee, Conversation};
@@ -199,6 +200,9 @@ async fn one(
     let loaded = load::<Conversation>(app.store.as_ref(), conversation.into()).await.map_err(Problem::from)?;
     let started = loaded.state.started.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     check_right(&settings.workspace, agent, act, started.channel)?;
+    if !settings.workspace.sees(agent, loaded.state.agent) {
+        return Err(Problem::new(&kinds::NOT_FOUND));
+    }
     let first =
         CommandMeta::first(BulkAct::line(bulk, conversation), Actor::Agent(agent), app.clock.now(), settings.version);
     let meta = CommandMeta { correlation: CorrelationId(bulk.0), ..first };
@@ -223,6 +227,7 @@ fn check_right(
             let why = "this agent may not work conversations of the channel; choose another, or give them the right";
             Err(Problem::new(&kinds::INVALID_VALUE).with("field", "agent").detail(why))
         }
+        BulkAct::Assign(Assignee::Team(team)) => team_serves(workspace, team, channel),
         BulkAct::Resolve(_)
         | BulkAct::Assign(_)
         | BulkAct::Unassign

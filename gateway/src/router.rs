@@ -178,6 +178,7 @@ fn admin() -> OpenApiRouter<AppState> {
         .routes(routes!(channels::draw_secret))
         .routes(routes!(teams::list, teams::create))
         .routes(routes!(teams::rename, teams::close))
+        .routes(routes!(teams::change_settings))
         .routes(routes!(teams::add_member, teams::remove_member))
         .routes(routes!(topics::list, topics::define))
         .routes(routes!(topics::rename, topics::retire))

@@ -335,6 +335,7 @@ fn measure_pages(table: Table) -> Result<Vec<Pages>, BenchError> {
                 channels: Some((0..7).map(histories::channel).collect()),
                 owner: Some(Owner::Nobody),
                 topic: Some(histories::topic(0)),
+                free_or_of: None,
                 team: None,
             },
             Order::Priority,

@@ -40,6 +40,8 @@ pub struct Subject<'a> {
     pub topics: BTreeSet<TopicId>,
     /// Its team.
     pub team: Option<TeamId>,
+    /// The teams that it can be assigned to.
+    pub takers: BTreeSet<TeamId>,
     /// Whether an agent owns it.
     pub owned: bool,
     /// The groups of its contact.
@@ -105,7 +107,7 @@ impl Subject<'_> {
             Act::RemoveTopic(topic) => {
                 self.topics.remove(topic);
             }
-            Act::AssignTeam(team) if !self.owned => self.team = Some(*team),
+            Act::AssignTeam(team) if !self.owned && self.takers.contains(team) => self.team = Some(*team),
             Act::JoinGroup(group) => {
                 self.groups.insert(*group);
             }

@@ -41,6 +41,7 @@ fn subject<'a>(text: &'a Text, sla: &'a sla::Rules) -> Subject<'a> {
         visibility: Visibility::Private,
         topics: BTreeSet::new(),
         team: None,
+        takers: BTreeSet::from([BILLING, EVERYBODY]),
         owned: false,
         groups: BTreeSet::new(),
         sla,

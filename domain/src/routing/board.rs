@@ -143,7 +143,7 @@ impl Board {
 
     /// Puts the agent where they belong among those who can take one more.
     fn rank(&mut self, agent: AgentId) {
-        let held_max = usize::from(self.workspace.settings.conversations_per_agent_max);
+        let held_max = self.workspace.limit_of(agent);
         let open = self.workspace.open_account(agent).is_some();
         let Some(desk) = self.desks.get_mut(&agent) else { return };
         if let Some(before) = desk.rank.take() {

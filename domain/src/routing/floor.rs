@@ -8,7 +8,7 @@ use crate::automation::Rule;
 use crate::conversation::{ConversationEvent as E, Queue, ReleaseCause};
 use crate::decider::Decider;
 use crate::fact::{Event, Fact};
-use crate::ids::{AgentId, ConversationId, EventId, RuleId};
+use crate::ids::{AgentId, ChannelId, ConversationId, EventId, RuleId};
 use crate::time::Timestamp;
 use crate::workspace::{WhenAgentLeaves, Workspace, WorkspaceEvent as W, WorkspaceState};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -36,6 +36,8 @@ pub enum Work {
 pub struct Ruling {
     /// In which conversation.
     pub conversation: ConversationId,
+    /// On which channel it is.
+    pub channel: ChannelId,
     /// Its version for which it is due.
     pub version: u64,
     /// Which rule, as it was when the conversation began.
@@ -278,6 +280,7 @@ impl Floor {
             let Some(definition) = self.silence.rule(tracked.settings_version, rule) else { continue };
             return Some(Work::Rule(Box::new(Ruling {
                 conversation,
+                channel: tracked.class.channel,
                 version: tracked.version,
                 rule: (rule, definition.clone()),
                 due,

@@ -6,7 +6,7 @@ use crate::conversation::Visibility;
 use crate::decider::Decider;
 use crate::ids::ConversationId;
 use crate::time::Timestamp;
-use crate::workspace::{ChannelKind, ChannelProfile, Role, Settings, Workspace, WorkspaceEvent as W};
+use crate::workspace::{ChannelKind, ChannelProfile, Role, Settings, TeamSettings, Workspace, WorkspaceEvent as W};
 use proptest::prelude::*;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,8 @@ fn conversation(n: u128) -> ConversationId {
     ConversationId(Uuid::from_u128(n))
 }
 
-/// Two channels and two teams. Agent n is in team n % 2, and agent 0 may only read on channel 1.
+/// Two channels and three teams. Agent n is in team n % 2, agent 2 also in team 2, and agent 3 in none. Team 1 serves
+/// channel 1 alone, members of team 2 are given one at a time, and agent 0 may only read on channel 1.
 fn workspace() -> Arc<WorkspaceState> {
     let mut events = vec![W::SettingsChanged {
         settings: Settings {
@@ -42,8 +43,15 @@ fn workspace() -> Arc<WorkspaceState> {
             reply_characters_max: None,
         };
         events.push(W::ChannelConnected { channel: channel(n), profile });
+    }
+    for n in 0..3 {
         events.push(W::TeamCreated { team: team(n), name: n.to_string() });
     }
+    let before = TeamSettings::default();
+    let of_one = TeamSettings { channels: BTreeSet::from([channel(1)]), ..before.clone() };
+    events.push(W::TeamSettingsChanged { team: team(1), settings: of_one, before: before.clone() });
+    let limited = TeamSettings { limit: Some(1), ..before.clone() };
+    events.push(W::TeamSettingsChanged { team: team(2), settings: limited, before });
     for n in 0..AGENTS {
         let login = n.to_string();
         events.push(W::AccountOpened {
@@ -52,8 +60,11 @@ fn workspace() -> Arc<WorkspaceState> {
             name: login,
             roles: BTreeSet::from([Role::Agent]),
         });
-        events.push(W::TeamMemberAdded { team: team(n % 2), agent: agent(n) });
+        if n != 3 {
+            events.push(W::TeamMemberAdded { team: team(n % 2), agent: agent(n) });
+        }
     }
+    events.push(W::TeamMemberAdded { team: team(2), agent: agent(2) });
     let right = crate::workspace::ChannelRight::Viewer;
     events.push(W::ChannelRightSet { agent: agent(0), channel: channel(1), right, before: None });
     Arc::new(Workspace::fold(&events))
@@ -141,8 +152,9 @@ impl Desk {
     }
 
     fn has_room(&self, agent: AgentId) -> bool {
+        let held_max = if agent == super::tests::agent(2) { 1 } else { HELD_MAX };
         let state = self.agents.get(&agent);
-        state.is_some_and(|it| it.availability == Availability::Available && it.holds.len() < HELD_MAX)
+        state.is_some_and(|it| it.availability == Availability::Available && it.holds.len() < held_max)
     }
 
     fn hand_out(&mut self) -> Result<(), TestCaseError> {
@@ -179,15 +191,29 @@ proptest! {
 }
 
 #[test]
+fn teams_say_what_their_members_may_be_given() {
+    let workspace = workspace();
+    let serves = |n: u128, on: u128, of: Option<u128>| {
+        may_serve(&workspace, agent(n), Class { channel: channel(on), team: of.map(team) })
+    };
+    assert!(!serves(1, 0, None) && serves(1, 1, None), "agent 1's team serves channel 1 alone");
+    assert!(serves(2, 0, None) && serves(2, 1, None) && serves(3, 0, None), "a team for all channels, or no team");
+    assert!(serves(1, 1, Some(1)) && !serves(4, 1, Some(1)) && !serves(3, 1, Some(1)), "the team's are its members'");
+    assert!(serves(4, 0, Some(1)) && !serves(1, 0, Some(1)), "a team that does not serve it holds nobody back");
+    assert!(!serves(0, 1, None) && !serves(0, 1, Some(0)), "no team gives a right on a channel");
+    assert_eq!([1, 2, 3].map(|n| workspace.limit_of(agent(n))), [HELD_MAX, 1, HELD_MAX]);
+}
+
+#[test]
 fn the_line_is_by_priority_then_by_waiting_and_backlog_comes_before_newcomers() {
     let mut desk = Desk::new();
     for (n, priority, since) in [(1, 0, 30), (2, 0, 10), (3, 1, 40)] {
         desk.take(&Step::Arrives { n, class: 0, priority, since });
     }
-    desk.take(&Step::Turns { agent: 1, available: true });
+    desk.take(&Step::Turns { agent: 4, available: true });
     let next = |desk: &mut Desk| desk.board.next_offer().map(|offer| offer.conversation);
     assert_eq!(next(&mut desk), Some(conversation(3)));
-    desk.board.settle(agent(1));
+    desk.board.settle(agent(4));
     assert_eq!(next(&mut desk), Some(conversation(2)));
     assert_eq!(next(&mut desk), None, "one offer at a time");
 }

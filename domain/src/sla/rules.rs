@@ -83,6 +83,7 @@ impl Rules {
             | E::ChannelSecretSet { .. }
             | E::TeamCreated { .. }
             | E::TeamRenamed { .. }
+            | E::TeamSettingsChanged { .. }
             | E::TeamClosed { .. }
             | E::TeamMemberAdded { .. }
             | E::TeamMemberRemoved { .. }

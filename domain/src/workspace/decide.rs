@@ -62,6 +62,7 @@ impl Decider for Workspace {
             Command::RenameTeam { team, name } => teams::rename(state, *team, name),
             Command::CloseTeam { team } => teams::close(state, *team),
             Command::AddTeamMember { team, agent } => teams::add_member(state, *team, *agent),
+            Command::ChangeTeamSettings { team, settings } => teams::change_settings(state, *team, settings),
             Command::RemoveTeamMember { team, agent } => teams::remove_member(state, *team, *agent),
 
             Command::DefineTopic { topic, name } => catalog::define(&state.topics, *topic, name),

@@ -89,6 +89,16 @@ pub enum WorkspaceEvent {
         agent: AgentId,
     },
 
+    /// What a team serves, sees and may do was set.
+    TeamSettingsChanged {
+        /// The team.
+        team: TeamId,
+        /// All of it.
+        settings: TeamSettings,
+        /// As it was before.
+        before: TeamSettings,
+    },
+
     /// A topic was defined.
     TopicDefined {
         /// The topic.
@@ -369,6 +379,42 @@ impl Default for Settings {
             when_agent_leaves: WhenAgentLeaves::HandOver,
         }
     }
+}
+
+/// What a team serves, sees and may do. Of an agent in several teams, the most that one of them gives counts, but of
+/// the limits the least.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TeamSettings {
+    /// The channels whose conversations it can be given; all, if none is named.
+    pub channels: BTreeSet<ChannelId>,
+    /// Conversations in New that a member is given at most at the same time, if fewer than the workspace says.
+    pub limit: Option<u16>,
+    /// Which conversations its agents see.
+    pub sees: Sees,
+    /// Whether its agents choose the order of a queue.
+    pub may_order: bool,
+    /// Whether its agents narrow a queue to channels, teams, topics, other agents or words.
+    pub may_filter: bool,
+}
+
+impl Default for TeamSettings {
+    fn default() -> Self {
+        Self { channels: BTreeSet::new(), limit: None, sees: Sees::All, may_order: true, may_filter: true }
+    }
+}
+
+/// Which conversations agents see, on the channels that they may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Sees {
+    /// All.
+    #[default]
+    All,
+    /// Those that no agent owns, and their own.
+    UnownedAndOwn,
 }
 
 /// What a channel is.

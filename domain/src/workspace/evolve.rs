@@ -4,7 +4,7 @@ use super::event::WorkspaceEvent;
 use super::state::{Account, Attribute, Catalog, Channel, Named, Team, Token, WorkspaceState};
 use crate::ids::{AgentId, ChannelId, TeamId, TokenId};
 use crate::name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl WorkspaceState {
     // One arm an event: the length is the vocabulary's.
@@ -27,16 +27,25 @@ impl WorkspaceState {
             }
 
             WorkspaceEvent::TeamCreated { team, name } => {
-                self.teams.insert(*team, Team { name: name.clone(), members: BTreeSet::new(), closed: false });
+                self.teams.insert(*team, Team::named(name));
             }
             WorkspaceEvent::TeamRenamed { team, name } => self.on_team(*team, |it| it.name.clone_from(name)),
             WorkspaceEvent::TeamClosed { team } => self.on_team(*team, |it| it.closed = true),
-            WorkspaceEvent::TeamMemberAdded { team, agent } => self.on_team(*team, |it| {
-                it.members.insert(*agent);
-            }),
-            WorkspaceEvent::TeamMemberRemoved { team, agent } => self.on_team(*team, |it| {
-                it.members.remove(agent);
-            }),
+            WorkspaceEvent::TeamMemberAdded { team, agent } => {
+                self.on_team(*team, |it| {
+                    it.members.insert(*agent);
+                });
+                self.memberships.entry(*agent).or_default().insert(*team);
+            }
+            WorkspaceEvent::TeamMemberRemoved { team, agent } => {
+                self.on_team(*team, |it| {
+                    it.members.remove(agent);
+                });
+                self.memberships.entry(*agent).or_default().remove(team);
+            }
+            WorkspaceEvent::TeamSettingsChanged { team, settings, before: _ } => {
+                self.on_team(*team, |it| it.settings.clone_from(settings));
+            }
 
             WorkspaceEvent::TopicDefined { topic, name } => self.topics.define(*topic, name),
             WorkspaceEvent::TopicRenamed { topic, name } => self.topics.rename(*topic, name),

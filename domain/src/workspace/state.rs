@@ -1,7 +1,7 @@
 //! What is known of the workspace, and the questions that its readers ask of it.
 //! How events change it stands in `evolve.rs`.
 
-use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TokenHash};
+use super::event::{AttributeDefinition, ChannelProfile, ChannelRight, Role, Scope, Settings, TeamSettings, TokenHash};
 use super::redactions::Redactions;
 use crate::automation::Automation;
 use crate::contact::AttributeKey;
@@ -43,6 +43,8 @@ pub struct WorkspaceState {
     pub tokens: BTreeMap<TokenId, Token>,
     pub(super) logins: HashMap<String, AgentId>,
     pub(super) token_hashes: HashMap<TokenHash, TokenId>,
+    /// The teams that each agent is in, closed ones too.
+    pub(super) memberships: BTreeMap<AgentId, BTreeSet<TeamId>>,
 }
 
 /// A channel.
@@ -63,6 +65,8 @@ pub struct Team {
     pub name: String,
     /// Who is in it.
     pub members: BTreeSet<AgentId>,
+    /// What it serves, sees and may do.
+    pub settings: TeamSettings,
     /// Whether it is no more.
     pub closed: bool,
 }
@@ -193,8 +197,8 @@ impl WorkspaceState {
 
     /// The open teams that the agent is in.
     pub fn teams_of(&self, agent: AgentId) -> impl Iterator<Item = (TeamId, &Team)> {
-        let in_it = move |team: &Team| !team.closed && team.members.contains(&agent);
-        self.teams.iter().filter(move |(_, team)| in_it(team)).map(|(id, team)| (*id, team))
+        let teams = self.memberships.get(&agent).into_iter().flatten();
+        teams.filter_map(|id| self.open_team(*id).map(|team| (*id, team)))
     }
 
     /// The attribute's definition, if it can be filled.

@@ -77,6 +77,7 @@ impl Inbound<'_> {
             visibility: started.visibility,
             topics: course.state.topics.clone(),
             team: course.state.team,
+            takers: workspace.teams_serving(started.channel),
             owned: course.state.agent.is_some(),
             groups: course.contact.groups.clone(),
             sla: &workspace.sla,
@@ -97,6 +98,7 @@ impl Inbound<'_> {
             causation: Some(trigger),
             ..self.meta.clone()
         };
+        let started = course.state.started.ok_or(clew_domain::conversation::Rejection::NotStarted)?;
         let mut acts = Vec::new();
         let mut reply = None;
         for act in &matched.acts {
@@ -106,7 +108,7 @@ impl Inbound<'_> {
                     reply = Some(sealed);
                     acts.push(RuleAct::Reply(sent));
                 }
-                act => acts.extend(orders::of_act(workspace, act)),
+                act => acts.extend(orders::of_act(workspace, started.channel, act)),
             }
         }
         acts.extend(matched.priority.map(RuleAct::SetPriority));

@@ -71,14 +71,14 @@ async fn one(
 /// The last fact that was not a rule's and the rule name the act, so it is done once however often it is tried.
 async fn rule(
     store: &dyn EventStore,
-    Ruling { conversation, version, rule: (id, rule), due, active }: &Ruling,
+    Ruling { conversation, channel, version, rule: (id, rule), due, active }: &Ruling,
     workspace: &WorkspaceState,
     settings_version: u64,
 ) -> Result<(), StoreError> {
     let command = derive::consequence(active.0, "quiet rule", id.0);
     let first = CommandMeta::first(command, Actor::Rule(*id), *due, settings_version);
     let meta = CommandMeta { causation: Some(*active), ..first };
-    let acts = automation::of_quiet(workspace, rule);
+    let acts = automation::of_quiet(workspace, *channel, rule);
     let order = RuleOrder { trigger: *active, version: *version, acts };
     one(store, *conversation, &meta, &conversation::Command::ApplyRule(order)).await
 }
@@ -92,7 +92,7 @@ async fn give(
     workspace: &WorkspaceState,
     meta: &CommandMeta,
 ) -> Result<(), StoreError> {
-    let held_max = usize::from(workspace.settings.conversations_per_agent_max);
+    let held_max = workspace.limit_of(agent);
     let claim = agent::Command::Claim { conversation, held_max };
     let distribute = conversation::Command::Distribute { agent };
     let decide = |desk: &AgentState, there: &conversation::State| {

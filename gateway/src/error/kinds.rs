@@ -125,6 +125,8 @@ kinds! {
         "Make another account admin first.";
     IN_USE CONFLICT "in-use" "Something else needs it"
         "The member that names a thing says which; change that one first.";
+    NOT_SERVED CONFLICT "not-served" "The team does not serve the channel"
+        "`team` and `channel` name them: choose another team, or let the team serve the channel.";
     SET_UP_ALREADY CONFLICT "set-up-already" "The workspace is set up already"
         "There is only one.";
     TOO_MANY CONFLICT "too-many" "There are as many as there may be"

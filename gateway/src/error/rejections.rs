@@ -126,6 +126,9 @@ impl From<workspace::Rejection> for Problem {
                 plain(&kinds::INVALID_VALUE).with("field", setting).with("min", min).with("max", max)
             }
             R::TooMany { what: _, max } => plain(&kinds::TOO_MANY).with("max", max),
+            R::NotServed { team, channel } => {
+                plain(&kinds::NOT_SERVED).with("field", "team").with("team", team).with("channel", channel)
+            }
             R::ChannelKindFixed(thing) => about(plain(&kinds::CHANNEL_KIND_FIXED), thing),
             R::NoRoomForReplies => plain(&kinds::INVALID_VALUE).with("field", "reply_characters_max"),
             R::NotALogin => plain(&kinds::INVALID_VALUE).with("field", "login"),

@@ -193,6 +193,7 @@ pub async fn of_conversation(
 ) -> Result<Json<Trail>, Problem> {
     let row = app.projections.queues().row(conversation)?.ok_or(&kinds::NOT_FOUND)?;
     caller.require_on(row.channel, ChannelRight::Viewer)?;
+    caller.require_sight(row.agent)?;
     if !works_on(&caller, row.channel, row.agent, row.team, row.lock) {
         record(&app, &caller, DataReading::ConversationTrail(conversation)).await?;
     }

@@ -155,7 +155,7 @@ pub async fn show(
     let summary = summary(&mut reader, &known).await?;
     let ids = app.projections.contacts().conversations(contact, CONVERSATIONS_MAX)?;
     let mut conversations = Vec::new();
-    for row in app.projections.queues().rows(ids)?.iter().filter(|row| caller.may_read(row.channel)) {
+    for row in app.projections.queues().rows(ids)?.iter().filter(|row| caller.sees(row.channel, row.agent)) {
         conversations.push(reader.row(row).await?);
     }
     let attributes = attributes(&app, &caller, &mut reader, &known).await?;

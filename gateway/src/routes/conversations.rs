@@ -44,7 +44,7 @@ struct Open {
     started: Started,
 }
 
-/// The conversation, if the caller has at least this right on its channel.
+/// The conversation, if the caller sees it and has at least this right on its channel.
 async fn open(
     app: &AppState,
     caller: &Caller,
@@ -55,6 +55,7 @@ async fn open(
     let Loaded { state, .. } = loaded.map_err(Problem::from)?;
     let started = state.started.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     caller.require_on(started.channel, needed)?;
+    caller.require_sight(state.agent)?;
     Ok(Open { state, started })
 }
 

@@ -44,10 +44,11 @@ pub struct Wanted {
 #[derive(Serialize)]
 struct ConversationChanged {
     id: ConversationId,
-    queue: Queue,
+    queue: Option<Queue>,
     version: u64,
     kinds: Vec<Action>,
-    row: Row,
+    /// None if the caller sees it no longer.
+    row: Option<Row>,
 }
 
 #[derive(Serialize)]
@@ -177,7 +178,8 @@ impl Client {
         }
         if queues_changed {
             let channels = Some(self.caller.readable_channels().into_iter().collect());
-            let counts = counts_of(&self.app, &self.caller, &Filter { channels, ..Filter::default() })?;
+            let free_or_of = self.caller.sees_only_of();
+            let counts = counts_of(&self.app, &self.caller, &Filter { channels, free_or_of, ..Filter::default() })?;
             told.push(("counts", json(&counts)));
         }
         let last = told.len().saturating_sub(1);
@@ -191,7 +193,7 @@ impl Client {
     /// Has no place in the log: it is told to who is there, and never again.
     fn tell_presence(&mut self, conversation: ConversationId) -> Result<(), Problem> {
         let row = self.app.projections.queues().row(conversation)?;
-        if row.is_some_and(|row| self.caller.may_read(row.channel)) {
+        if row.is_some_and(|row| self.caller.sees(row.channel, row.agent)) {
             let viewers = Viewers::of(&self.app, &self.caller.workspace, conversation);
             self.waiting.push_back(Event::default().event("presence").data(json(&viewers).to_string()));
         }
@@ -208,10 +210,16 @@ impl Client {
         if !self.caller.may_read(row.channel) {
             return Ok(None);
         }
-        let mut reader = Reader::new(&self.app, Arc::clone(&self.caller.workspace));
-        let shown = reader.row(&row).await?;
         let version = version.max(row.version);
-        Ok(Some(ConversationChanged { id, queue: row.queue, version, kinds: actions.to_vec(), row: shown }))
+        if !self.caller.sees(row.channel, row.agent) {
+            // They may have seen it until somebody else was given it; of what became of it since they hear nothing.
+            let given = actions.contains(&Action::Assigned);
+            let gone = ConversationChanged { id, queue: None, version, kinds: Vec::new(), row: None };
+            return Ok(given.then_some(gone));
+        }
+        let mut reader = Reader::new(&self.app, Arc::clone(&self.caller.workspace));
+        let shown = Some(reader.row(&row).await?);
+        Ok(Some(ConversationChanged { id, queue: Some(row.queue), version, kinds: actions.to_vec(), row: shown }))
     }
 }
 

@@ -13,7 +13,7 @@ use clew_domain::content::ContactNumber;
 use clew_domain::ids::{AgentId, StreamId};
 use clew_domain::name;
 use clew_domain::plaintext::Secret;
-use clew_domain::workspace::{self, Role, Settings, Workspace};
+use clew_domain::workspace::{self, Role, Sees, Settings, Workspace, WorkspaceState};
 use clew_eventstore::transact::Done;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -36,12 +36,32 @@ pub struct Me {
     preferences: Preferences,
     /// The teams that one is in.
     teams: Vec<Ref>,
+    /// What one's teams let one see, and how.
+    rights: Rights,
     /// Notifications that one has not read.
     unread_notifications: u64,
     /// Where one works.
     workspace: Named,
     /// Settings of the workspace.
     settings: Settings,
+}
+
+/// What one's teams let one see of queues, and how.
+#[derive(Serialize, ToSchema)]
+pub struct Rights {
+    /// Which conversations one sees, on the channels that one may read.
+    sees: Sees,
+    /// Whether one chooses the order of a queue.
+    may_order: bool,
+    /// Whether one narrows a queue to more than what is one's own or nobody's.
+    may_filter: bool,
+}
+
+impl Rights {
+    fn of(workspace: &WorkspaceState, agent: AgentId) -> Self {
+        let sees = if workspace.sees_all(agent) { Sees::All } else { Sees::UnownedAndOwn };
+        Self { sees, may_order: workspace.may_order(agent), may_filter: workspace.may_filter(agent) }
+    }
 }
 
 /// Who one is.
@@ -70,6 +90,7 @@ pub fn describe(app: &AppState, caller: &Caller) -> Result<Me, Problem> {
         availability: record.state.availability,
         preferences: record.state.preferences.clone(),
         teams: workspace.teams_of(caller.agent).map(|(id, team)| Ref::new(id, &team.name)).collect(),
+        rights: Rights::of(workspace, caller.agent),
         unread_notifications: 0,
         workspace: Named { name: workspace.name.clone().unwrap_or_default() },
         settings: workspace.settings.clone(),

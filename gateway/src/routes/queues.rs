@@ -168,6 +168,9 @@ pub async fn page(
         };
         searched += wanted;
         for row in &found {
+            if narrowed.at.is_some() && !seen_now(&app, &caller, row)? {
+                continue;
+            }
             let row = reader.row(row).await?;
             if text.as_deref().is_none_or(|text| holds(&row, text)) {
                 rows.push(row);
@@ -178,6 +181,15 @@ pub async fn page(
             return Ok(Json(QueuePage { rows, next: cursor, total }));
         }
     }
+}
+
+/// Whether the caller sees it as it is now: what somebody else has since can't be read by asking for before.
+fn seen_now(app: &AppState, caller: &Caller, then: &clew_projections::queues::Row) -> Result<bool, Problem> {
+    if caller.sees_only_of().is_none() {
+        return Ok(true);
+    }
+    let now = app.projections.queues().row(then.id)?;
+    Ok(now.is_some_and(|row| caller.workspace.sees(caller.agent, row.agent)))
 }
 
 fn holds(row: &Row, text: &str) -> bool {
@@ -199,6 +211,7 @@ impl Narrowed {
 
     /// What the caller may see of what is asked for.
     pub(crate) fn filter(&self, caller: &Caller) -> Result<Filter, Problem> {
+        self.check_rights(caller)?;
         let readable = caller.readable_channels();
         let channels = match self.channel {
             Some(channel) => Some(readable.into_iter().filter(|readable| *readable == channel).collect()),
@@ -213,6 +226,22 @@ impl Narrowed {
                 Problem::new(&kinds::INVALID_QUERY).detail("assignee is `me`, `none` or an agent's id")
             })?)),
         };
-        Ok(Filter { channels, team: self.team, owner, topic: self.topic })
+        Ok(Filter { channels, team: self.team, owner, topic: self.topic, free_or_of: caller.sees_only_of() })
+    }
+
+    /// Refuses an order, or a filter, to somebody whose teams let them choose none. What is theirs and what is
+    /// nobody's is no filter in this sense.
+    fn check_rights(&self, caller: &Caller) -> Result<(), Problem> {
+        let refuse = |right: &str, why: &str| Err(Problem::new(&kinds::FORBIDDEN).with("right", right).detail(why));
+        if self.order.is_some() && !caller.workspace.may_order(caller.agent) {
+            return refuse("may_order", "your team does not choose the order of a queue; leave `order` out");
+        }
+        let of_another = self.assignee.as_deref().is_some_and(|of| !matches!(of, "me" | "none"));
+        let narrows = self.channel.is_some() || self.team.is_some() || self.topic.is_some() || self.text.is_some();
+        if (narrows || of_another) && !caller.workspace.may_filter(caller.agent) {
+            let why = "your team does not filter queues; leave all filters out but `assignee` with `me` or `none`";
+            return refuse("may_filter", why);
+        }
+        Ok(())
     }
 }

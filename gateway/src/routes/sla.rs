@@ -171,7 +171,11 @@ async fn readable(
     let mut reader = views.reader(app, caller);
     let mut items = Vec::with_capacity(page.items.len());
     for it in page.items.iter().filter(|it| it.channel.is_some_and(|channel| caller.may_read(channel))) {
-        items.push(ClockView::of(it, &mut reader, views).await?);
+        // Whoever owned it then: what somebody else has now is not shown.
+        let owner = app.projections.queues().row(it.conversation)?.and_then(|row| row.agent);
+        if caller.workspace.sees(caller.agent, owner) {
+            items.push(ClockView::of(it, &mut reader, views).await?);
+        }
     }
     Ok(Json(ClockPage { items, next: page.next }))
 }
@@ -280,6 +284,7 @@ pub async fn of_conversation(
     let explained = explained(&*app.store, &facts, app.clock.now()).await?;
     let (channel, items) = explained.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     caller.require_on(channel, ChannelRight::Viewer)?;
+    caller.require_sight(app.projections.queues().row(conversation)?.and_then(|row| row.agent))?;
     Ok(Json(Items { items }))
 }
 

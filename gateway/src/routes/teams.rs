@@ -4,6 +4,7 @@ use crate::auth::Caller;
 use crate::extract::{Json, Query};
 use crate::wire::{AgentRef, ByName, Items};
 use clew_domain::ids::TeamId;
+use clew_domain::workspace::TeamSettings;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,6 +17,8 @@ pub struct Team {
     name: String,
     /// Who is in it.
     members: Vec<AgentRef>,
+    /// What it serves, sees and may do.
+    settings: TeamSettings,
 }
 
 /// Teams, by name
@@ -28,6 +31,7 @@ pub async fn list(caller: Caller, Query(wanted): Query<ByName>) -> Json<Items<Te
             id: *id,
             name: team.name.clone(),
             members: team.members.iter().map(|agent| AgentRef::of(workspace, *agent)).collect(),
+            settings: team.settings.clone(),
         })
         .collect();
     items.sort_by_key(|team| (team.name.to_lowercase(), team.id));

@@ -3,7 +3,7 @@
 
 use super::index::{Cell, Scope};
 use super::list::{List, Walk};
-use super::query::{Filter, Order};
+use super::query::{Filter, Order, Owner};
 use super::row::Row;
 use crate::derived::Derived;
 use crate::key::ascending;
@@ -334,7 +334,7 @@ impl Inner {
             pending: queue == Queue::Pending,
             channel: cell.channel.map(|it| number(it.0).ok_or(())).transpose().ok()?,
             team: cell.team.map(|it| number(it.0).ok_or(())).transpose().ok()?,
-            owner: match cell.owner.map(super::query::Owner::agent) {
+            owner: match cell.owner.map(Owner::agent) {
                 None => None,
                 Some(None) => Some(None),
                 Some(Some(agent)) => Some(Some(number(agent.0)?)),
@@ -381,16 +381,17 @@ impl Inner {
             filter.channels.as_ref().map(|channels| channels.iter().filter_map(|it| number(it.0)).collect());
         let team = filter.team.map(|it| number(it.0).ok_or(())).transpose().ok()?;
         let topic = filter.topic.map(|it| number(it.0).ok_or(())).transpose().ok()?;
-        let owner = match filter.owner.map(super::query::Owner::agent) {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(agent)) => Some(Some(number(agent.0)?)),
+        // An agent without a number owns nothing.
+        let numbered = |owner: Owner| match owner.agent() {
+            None => Some(None),
+            Some(agent) => number(agent.0).map(Some),
         };
+        let owners: Option<Vec<Agent>> = filter.owners().map(|it| it.into_iter().filter_map(numbered).collect());
         Some(move |number: u32| {
             let slot = &self.slots[number as usize];
             channels.as_ref().is_none_or(|channels| channels.contains(&slot.channel))
                 && team.is_none_or(|team| slot.team == Some(team))
-                && owner.is_none_or(|owner| slot.agent == owner)
+                && owners.as_ref().is_none_or(|owners| owners.contains(&slot.agent))
                 && topic.is_none_or(|topic| slot.topics.contains(&topic))
         })
     }

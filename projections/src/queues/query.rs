@@ -23,6 +23,29 @@ pub struct Filter {
     pub owner: Option<Owner>,
     /// With this topic.
     pub topic: Option<TopicId>,
+    /// Nobody's or this agent's, whoever else is asked for.
+    pub free_or_of: Option<AgentId>,
+}
+
+impl Filter {
+    /// Whose conversations match; `None` for everybody's.
+    pub(super) fn owners(&self) -> Option<Vec<Owner>> {
+        let seen = self.free_or_of.map(|agent| vec![Owner::Nobody, Owner::Agent(agent)]);
+        match (self.owner, seen) {
+            (None, seen) => seen,
+            (Some(owner), None) => Some(vec![owner]),
+            (Some(owner), Some(seen)) => Some(seen.into_iter().filter(|it| *it == owner).collect()),
+        }
+    }
+
+    /// Whether the row matches.
+    pub fn takes(&self, row: &Row) -> bool {
+        let Self { channels, team, owner: _, topic, free_or_of: _ } = self;
+        channels.as_ref().is_none_or(|channels| channels.contains(&row.channel))
+            && team.is_none_or(|team| row.team == Some(team))
+            && self.owners().is_none_or(|owners| owners.iter().any(|owner| owner.agent() == row.agent))
+            && topic.is_none_or(|topic| row.topics.contains(&topic))
+    }
 }
 
 /// Whose conversations.
@@ -169,13 +192,19 @@ fn counted(view: &View<'_>, queue: Queue, cell: Cell) -> Result<u64, QueryError>
 }
 
 fn count(view: &View<'_>, queue: Queue, filter: &Filter) -> Result<u64, QueryError> {
-    let cell = Cell { channel: None, team: filter.team, owner: filter.owner, topic: filter.topic };
-    match &filter.channels {
-        None => counted(view, queue, cell),
-        Some(channels) => {
-            let of = |channel: &ChannelId| counted(view, queue, Cell { channel: Some(*channel), ..cell });
-            channels.iter().map(of).sum()
+    let of_owner = |owner: Option<Owner>| {
+        let cell = Cell { channel: None, team: filter.team, owner, topic: filter.topic };
+        match &filter.channels {
+            None => counted(view, queue, cell),
+            Some(channels) => {
+                let of = |channel: &ChannelId| counted(view, queue, Cell { channel: Some(*channel), ..cell });
+                channels.iter().map(of).sum()
+            }
         }
+    };
+    match filter.owners() {
+        None => of_owner(None),
+        Some(owners) => owners.into_iter().map(|owner| of_owner(Some(owner))).sum(),
     }
 }
 
@@ -213,8 +242,9 @@ impl<'a> Lists<'a> {
         if let Some(team) = filter.team {
             choices.push((Filter { team: Some(team), ..Filter::default() }, vec![Scope::Team(team)]));
         }
-        if let Some(owner) = filter.owner {
-            choices.push((Filter { owner: Some(owner), ..Filter::default() }, vec![Scope::Agent(owner.agent())]));
+        if let Some(owners) = filter.owners() {
+            let only = Filter { owner: filter.owner, free_or_of: filter.free_or_of, ..Filter::default() };
+            choices.push((only, owners.into_iter().map(|owner| Scope::Agent(owner.agent())).collect()));
         }
         if let Some(topic) = filter.topic {
             choices.push((Filter { topic: Some(topic), ..Filter::default() }, vec![Scope::Topic(topic)]));
@@ -275,20 +305,12 @@ impl<'a> Lists<'a> {
             let id = index::conversation_at(&place).ok_or_else(|| view.damaged())?;
             let row: Row = view.get(resolved_key(id))?.ok_or_else(|| view.damaged())?;
             last = Some(page::to_text(&place));
-            if self.matches(&row) {
+            if self.filter.takes(&row) {
                 page.items.push(row);
             }
         }
         page.next = last;
         Ok(page)
-    }
-
-    fn matches(&self, row: &Row) -> bool {
-        let Filter { channels, team, owner, topic } = self.filter;
-        channels.as_ref().is_none_or(|channels| channels.contains(&row.channel))
-            && team.is_none_or(|team| row.team == Some(team))
-            && owner.is_none_or(|owner| row.agent == owner.agent())
-            && topic.is_none_or(|topic| row.topics.contains(&topic))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ids::{
 use crate::sla::{Calendar, Policy};
 use crate::time::Timestamp;
 use crate::workspace::event::{
-    AttributeDefinition, ChannelProfile, ChannelRight, RedactionPattern, Role, Scope, Settings, TokenHash,
+    AttributeDefinition, ChannelProfile, ChannelRight, RedactionPattern, Role, Scope, Settings, TeamSettings, TokenHash,
 };
 use std::collections::BTreeSet;
 
@@ -88,6 +88,13 @@ pub enum Command {
         agent: AgentId,
     },
 
+    /// Say what a team serves, sees and may do.
+    ChangeTeamSettings {
+        /// The team.
+        team: TeamId,
+        /// All of it.
+        settings: TeamSettings,
+    },
     /// Define a topic.
     DefineTopic {
         /// The topic.

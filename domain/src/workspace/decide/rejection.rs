@@ -99,6 +99,17 @@ pub enum Rejection {
         /// How many there may be.
         max: usize,
     },
+    /// A team would be given what it does not serve.
+    #[error(
+        "team {team} would be given conversations of channel {channel}, which it does not serve; let it serve the \
+         channel, or choose another team"
+    )]
+    NotServed {
+        /// The team.
+        team: TeamId,
+        /// The channel.
+        channel: ChannelId,
+    },
     /// The kind of a channel is for ever.
     #[error("{0} can't become another kind of channel; connect a new one instead")]
     ChannelKindFixed(Thing),

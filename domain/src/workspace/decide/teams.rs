@@ -1,10 +1,10 @@
-//! Teams: made, renamed, closed, and who is in them.
+//! Teams: made, renamed, closed, who is in them, what they serve and may do.
 
-use super::{Decision, Rejection, TEAMS_MAX, Thing, accounts, only};
-use crate::ids::{AgentId, TeamId};
+use super::{Decision, Rejection, TEAMS_MAX, Thing, accounts, channels, only, within};
+use crate::ids::{AgentId, ChannelId, TeamId};
 use crate::name;
-use crate::workspace::event::{ChannelProfile, WorkspaceEvent};
-use crate::workspace::state::{Team, WorkspaceState};
+use crate::workspace::event::{ChannelProfile, TeamSettings, WorkspaceEvent};
+use crate::workspace::state::{Channel, Team, WorkspaceState};
 
 /// The team, if it is not closed.
 pub(super) fn open(state: &WorkspaceState, team: TeamId) -> Result<&Team, Rejection> {
@@ -56,6 +56,27 @@ pub(super) fn add_member(state: &WorkspaceState, team: TeamId, agent: AgentId) -
 pub(super) fn remove_member(state: &WorkspaceState, team: TeamId, agent: AgentId) -> Decision {
     let it = open(state, team)?;
     only(it.members.contains(&agent), || WorkspaceEvent::TeamMemberRemoved { team, agent })
+}
+
+/// What a channel gives the team it must serve, so that nothing is given to somebody who may not take it.
+pub(super) fn change_settings(state: &WorkspaceState, team: TeamId, settings: &TeamSettings) -> Decision {
+    let it = open(state, team)?;
+    if it.settings == *settings {
+        return Ok(Vec::new());
+    }
+    if let Some(limit) = settings.limit {
+        within("limit", u32::from(limit), 1, 1_000)?;
+    }
+    // What was disconnected since may stay, so that the rest can be changed.
+    for channel in settings.channels.difference(&it.settings.channels) {
+        channels::connected(state, *channel)?;
+    }
+    let giving = |(_, it): &(&ChannelId, &Channel)| !it.disconnected && it.profile.team == Some(team);
+    if let Some((channel, _)) = state.channels.iter().filter(giving).find(|(id, _)| !settings.serves(**id)) {
+        return Err(Rejection::NotServed { team, channel: *channel });
+    }
+    let (settings, before) = (settings.clone(), it.settings.clone());
+    Ok(vec![WorkspaceEvent::TeamSettingsChanged { team, settings, before }])
 }
 
 fn free_name(state: &WorkspaceState, team: TeamId, name: &str) -> Result<String, Rejection> {

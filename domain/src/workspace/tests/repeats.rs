@@ -46,6 +46,10 @@ fn any_list_command() -> impl Strategy<Value = Command> {
         small_id().prop_map(|id| Command::CloseTeam { team: TeamId(id) }),
         (small_id(), small_id())
             .prop_map(|(team, agent)| Command::AddTeamMember { team: TeamId(team), agent: AgentId(agent) }),
+        (small_id(), prop::collection::btree_set(small_id().prop_map(ChannelId), 0..2)).prop_map(|(team, channels)| {
+            let settings = TeamSettings { channels, ..TeamSettings::default() };
+            Command::ChangeTeamSettings { team: TeamId(team), settings }
+        }),
         (small_id(), small_name()).prop_map(|(id, name)| Command::DefineTopic { topic: TopicId(id), name }),
         (small_id(), small_name()).prop_map(|(id, name)| Command::RenameTopic { topic: TopicId(id), name }),
         small_id().prop_map(|id| Command::RetireTopic { topic: TopicId(id) }),

@@ -147,6 +147,7 @@ pub async fn attempt(
         visibility: channel.profile.visibility,
         topics: sample.topics,
         team: sample.team.or(channel.profile.team),
+        takers: workspace.teams_serving(sample.channel),
         owned: false,
         groups: sample.groups,
         sla: &workspace.sla,

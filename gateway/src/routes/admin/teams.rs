@@ -1,4 +1,4 @@
-//! Teams and who is in them: `/v1/admin/teams`.
+//! Teams, who is in them, what they serve and may do: `/v1/admin/teams`.
 
 use super::{Admin, AdminCommand, Changed, Made, change, make};
 use crate::extract::{Json, Path, Receipt};
@@ -6,7 +6,7 @@ use crate::state::AppState;
 use crate::wire::{AgentRef, Created, Items, Naming};
 use axum::extract::State;
 use clew_domain::ids::{AgentId, TeamId};
-use clew_domain::workspace::Command;
+use clew_domain::workspace::{Command, TeamSettings};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,6 +16,7 @@ pub struct TeamSetup {
     id: TeamId,
     name: String,
     members: Vec<AgentRef>,
+    settings: TeamSettings,
     /// Whether it is no more.
     closed: bool,
 }
@@ -28,6 +29,7 @@ pub async fn list(Admin(caller): Admin) -> Json<Items<TeamSetup>> {
         id: *id,
         name: team.name.clone(),
         members: team.members.iter().map(|agent| AgentRef::of(workspace, *agent)).collect(),
+        settings: team.settings.clone(),
         closed: team.closed,
     });
     Json(Items { items: teams.collect() })
@@ -54,6 +56,20 @@ pub async fn rename(
 #[utoipa::path(delete, path = "/v1/admin/teams/{team}", tag = "admin", responses((status = 200, body = Receipt)))]
 pub async fn close(State(app): State<AppState>, command: AdminCommand, Path(team): Path<TeamId>) -> Changed {
     change(&app, command, Command::CloseTeam { team }).await
+}
+
+/// Say what a team serves, sees and may do
+#[utoipa::path(
+    put, path = "/v1/admin/teams/{team}/settings", tag = "admin", request_body = TeamSettings,
+    responses((status = 200, body = Receipt))
+)]
+pub async fn change_settings(
+    State(app): State<AppState>,
+    command: AdminCommand,
+    Path(team): Path<TeamId>,
+    Json(settings): Json<TeamSettings>,
+) -> Changed {
+    change(&app, command, Command::ChangeTeamSettings { team, settings }).await
 }
 
 /// Put an agent into a team

@@ -105,6 +105,7 @@ pub async fn fetch(
     // A program that carries replies out fetches their files too.
     if !caller.has(Permission::BringMessagesIn) {
         caller.require_on(header.started.channel, ChannelRight::Viewer)?;
+        caller.require_sight(header.agent)?;
     }
     let message = app.projections.conversations().message(conversation, message)?.ok_or_else(not_found)?;
     let found = message.attachments.iter().find(|found| found.id == id).ok_or_else(not_found)?;

@@ -40,6 +40,7 @@ pub async fn replay(
     let recorded = Recorded::read(&app, conversation).await?;
     let (started, now) = recorded.started()?;
     caller.require_on(started.channel, ChannelRight::Viewer)?;
+    caller.require_sight(now.agent)?;
     if !audit::works_on(&caller, started.channel, now.agent, now.team, now.lock) {
         audit::record(&app, &caller, DataReading::Replay(conversation)).await?;
     }

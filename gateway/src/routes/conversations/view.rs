@@ -15,10 +15,11 @@ use axum::extract::State;
 use clew_domain::contact::ContactEvent;
 use clew_domain::conversation::{Direction, ReplyMode};
 use clew_domain::fact::Event;
-use clew_domain::ids::{ChannelId, ContactId, ConversationId, GroupId, MessageId};
+use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, GroupId, MessageId};
 use clew_domain::plaintext;
 use clew_domain::workspace::{ChannelRight, WorkspaceState};
 use clew_projections::conversation::{self, ConversationReader, Header, Shown, ShownAttachment};
+use clew_projections::queues::Row;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -80,8 +81,22 @@ pub(crate) async fn show(
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     if let Some(caller) = caller {
         caller.require_on(shown.header.started.channel, ChannelRight::Viewer)?;
+        caller.require_sight(owner_now(app, id, &then, &shown.header)?)?;
     }
     Assembly::new(app, caller, then).conversation(shown).await
+}
+
+/// Who owns it now, also where it is shown as it was: what somebody else has since can't be read by asking for before.
+fn owner_now(
+    app: &AppState,
+    id: ConversationId,
+    then: &Option<Then>,
+    shown: &Header,
+) -> Result<Option<AgentId>, Problem> {
+    match then {
+        None => Ok(shown.agent),
+        Some(_) => Ok(app.projections.conversations().header(id)?.and_then(|header| header.agent)),
+    }
 }
 
 /// These messages of a conversation, and its version.
@@ -133,8 +148,8 @@ impl<'a> Assembly<'a> {
         Self { app, caller, reader: Reader::new(app, Arc::clone(&workspace)), workspace, then }
     }
 
-    fn may_read(&self, channel: ChannelId) -> bool {
-        self.caller.is_none_or(|caller| caller.may_read(channel))
+    fn sees(&self, row: &Row) -> bool {
+        self.caller.is_none_or(|caller| caller.sees(row.channel, row.agent))
     }
 
     fn may_work(&self, channel: ChannelId) -> bool {
@@ -331,7 +346,7 @@ impl<'a> Assembly<'a> {
         let contact: ContactId = header.started.contact;
         let ids = self.app.projections.contacts().conversations(contact, EARLIER_MAX + 1)?;
         let rows = self.app.projections.queues().rows(ids.into_iter().filter(|id| *id != header.id))?;
-        let seen = rows.into_iter().filter(|row| self.may_read(row.channel)).take(EARLIER_MAX);
+        let seen = rows.into_iter().filter(|row| self.sees(row)).take(EARLIER_MAX);
         seen.map(|row| {
             let channel = self.reader.channel(row.channel)?;
             Ok(EarlierConversation { id: row.id, queue: row.queue, channel, started_at: row.started_at })

@@ -9,9 +9,9 @@ use clew_domain::conversation::{
     self, Assignee, AssignmentCause, Conversation, Queue, ResolveReason, ReturnCause, Started, UnassignmentCause,
 };
 use clew_domain::derive;
-use clew_domain::ids::{AgentId, ConversationId, TeamId, TopicId};
+use clew_domain::ids::{AgentId, ChannelId, ConversationId, TeamId, TopicId};
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::{ChannelRight, WorkspaceState};
+use clew_domain::workspace::{self, ChannelRight, WorkspaceState};
 use serde::{Deserialize, Serialize};
 
 /// Whom to give a conversation to: one of the two, or neither to take it from whoever has it.
@@ -50,14 +50,25 @@ impl Assignment {
         Ok(conversation::Command::Assign { to, cause: AssignmentCause::ByHand })
     }
 
-    /// Refuses an agent who could not work what they are given.
+    /// Refuses an agent who could not work what they are given, and a team that does not serve it.
     pub fn check_right(self, workspace: &WorkspaceState, started: &Started) -> Result<(), Problem> {
+        if let Some(team) = self.team {
+            return team_serves(workspace, team, started.channel);
+        }
         let Some(agent) = self.agent else { return Ok(()) };
         if workspace.right_on(agent, started.channel) >= ChannelRight::Contributor {
             return Ok(());
         }
         let why = "this agent may not work conversations of the channel; choose another, or give them the right";
         Err(Problem::new(&kinds::INVALID_VALUE).with("field", "agent").detail(why))
+    }
+}
+
+/// Refuses a team that does not serve the channel.
+pub(crate) fn team_serves(workspace: &WorkspaceState, team: TeamId, channel: ChannelId) -> Result<(), Problem> {
+    match workspace.open_team(team) {
+        Some(it) if !it.serves(channel) => Err(workspace::Rejection::NotServed { team, channel }.into()),
+        Some(_) | None => Ok(()),
     }
 }
 

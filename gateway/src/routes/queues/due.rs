@@ -4,7 +4,7 @@
 use crate::error::{Problem, kinds};
 use crate::past::Views;
 use clew_domain::conversation::Queue;
-use clew_projections::queues::{Filter, Order, Owner, Row};
+use clew_projections::queues::{Filter, Order, Row};
 use clew_projections::sla::{Scope, Standing};
 
 /// Up to so many matching conversations are sorted themselves; more are found along the list of due instants.
@@ -119,7 +119,7 @@ impl Asked<'_> {
     /// The row of a clock's conversation, if it matches and this is its clock that is due first.
     fn row_at(&self, clock: &Standing, place: &str) -> Result<Option<Row>, Problem> {
         let Some(row) = self.views.queues.row(clock.conversation)? else { return Ok(None) };
-        if row.queue != self.queue || !matches(self.filter, &row) {
+        if row.queue != self.queue || !self.filter.takes(&row) {
             return Ok(None);
         }
         let is_first = self.first_due(&row)?.is_some_and(|first| first.place() == place);
@@ -159,16 +159,4 @@ impl Asked<'_> {
             }
         }
     }
-}
-
-fn matches(filter: &Filter, row: &Row) -> bool {
-    let Filter { channels, team, owner, topic } = filter;
-    let owned = |owner: &Owner| match owner {
-        Owner::Nobody => row.agent.is_none(),
-        Owner::Agent(agent) => row.agent == Some(*agent),
-    };
-    channels.as_ref().is_none_or(|channels| channels.contains(&row.channel))
-        && team.is_none_or(|team| row.team == Some(team))
-        && owner.as_ref().is_none_or(owned)
-        && topic.is_none_or(|topic| row.topics.contains(&topic))
 }

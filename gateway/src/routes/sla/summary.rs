@@ -9,6 +9,7 @@ use clew_domain::ids::{ChannelId, SlaPolicyId, TeamId};
 use clew_domain::time::Timestamp;
 use clew_projections::sla::{Scope, SlaReader};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// Clocks of one line that are counted at most: beyond that, a page of them says more than a number.
@@ -81,6 +82,8 @@ pub async fn summary(State(app): State<AppState>, caller: Caller) -> Result<Json
     let (view, now) = (app.projections.sla(), app.clock.now());
     let of = |scope| standings(&view, scope, now);
     let channels = caller.readable_channels();
+    // Of sums over what others own, somebody who sees only their own hears nothing.
+    let channels = if caller.sees_only_of().is_some() { BTreeSet::new() } else { channels };
     let sees_all = channels.len() == caller.workspace.channels.len();
     let mut of_channels = Vec::with_capacity(channels.len());
     for channel in channels {

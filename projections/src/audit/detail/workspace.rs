@@ -4,7 +4,7 @@ use super::definitions::{self, differing};
 use super::{Change, Detail, Object, Value, before_key, change, now, number, plain, renamed, word};
 use crate::projection::FoldError;
 use crate::rows::Rows;
-use clew_domain::workspace::{ChannelProfile, Role, Settings, WorkspaceEvent as W};
+use clew_domain::workspace::{ChannelProfile, Role, Settings, TeamSettings, WorkspaceEvent as W};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ pub(super) fn of(rows: &mut Rows, event: &W) -> Result<Detail, FoldError> {
         W::TeamMemberRemoved { team, agent } => {
             (Object::Team(*team), vec![change("member", Some(Value::Agent(*agent)), None)])
         }
+        W::TeamSettingsChanged { team, settings, before } => (Object::Team(*team), team_settings(before, settings)),
         W::TopicDefined { topic, name } | W::TopicRenamed { topic, name } => {
             (Object::Topic(*topic), vec![renamed(rows, b'p', topic.0, name)?])
         }
@@ -141,7 +142,22 @@ fn settings_changed(rows: &mut Rows, settings: &Settings) -> Result<Vec<Change>,
             Some(number(settings.conversations_per_agent_max)),
         ),
         ("lock_grace_s", Some(number(was.lock_grace_s)), Some(number(settings.lock_grace_s))),
+        ("when_agent_leaves", Some(word(was.when_agent_leaves)), Some(word(settings.when_agent_leaves))),
     ]))
+}
+
+/// A channel more or less is a line of its own, by which its name is shown.
+fn team_settings(before: &TeamSettings, now: &TeamSettings) -> Vec<Change> {
+    let less = before.channels.difference(&now.channels).map(|it| change("channel", Some(Value::Channel(*it)), None));
+    let more = now.channels.difference(&before.channels).map(|it| change("channel", None, Some(Value::Channel(*it))));
+    let flag = |field, was, is| (field, Some(Value::Flag(was)), Some(Value::Flag(is)));
+    let others = differing([
+        ("limit", before.limit.map(number), now.limit.map(number)),
+        ("sees", Some(word(before.sees)), Some(word(now.sees))),
+        flag("may_order", before.may_order, now.may_order),
+        flag("may_filter", before.may_filter, now.may_filter),
+    ]);
+    less.chain(more).chain(others).collect()
 }
 
 fn profile_changed(rows: &mut Rows, id: Uuid, profile: &ChannelProfile) -> Result<Vec<Change>, FoldError> {
