@@ -5,4 +5,5 @@ mod http;
 mod presence;
 mod rules;
 mod simulation;
+mod teams;
 mod world;

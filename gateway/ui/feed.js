@@ -24,7 +24,7 @@ export function followFeed() {
       counts: onCounts,
       notification: onNotification,
       agent: onAgent,
-      settings: () => loadReference(),
+      settings: onSettings,
       contact: onContact,
       saved_replies: () => undefined,
       presence: onPresence,
@@ -54,6 +54,22 @@ function onConversation(change) {
   if (thread.id === change.id && (thread.data?.version ?? 0) < change.version) reloadThreadSoon();
   emit('conversation-changed', change);
   if (isFiltered()) refreshCounts();
+}
+
+/** What one may see and choose may have changed with them. */
+async function onSettings() {
+  const before = JSON.stringify(state.me?.rights);
+  await Promise.all([loadReference(), loadRights()]);
+  if (JSON.stringify(state.me?.rights) === before) return;
+  emit('me');
+  reloadList();
+  reloadThread();
+  refreshCounts();
+}
+
+async function loadRights() {
+  const now = await session.me().catch(() => null);
+  if (now && state.me) state.me.rights = now.rights;
 }
 
 const reloadThreadSoon = debounce(() => reloadThread(), 30);

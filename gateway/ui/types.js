@@ -4,7 +4,7 @@
 /** @typedef {{kind: 'agent'|'contact'|'rule'|'system'|'connector', id: string|null, name: string|null}} Actor */
 /** @typedef {{kind: 'available'|'away'|'away_for', status?: string}} Availability */
 /** @typedef {{default_availability: Availability, language: 'en'|'fr'|null, theme: 'system'|'light'|'dark', desktop_notifications: boolean, show_audit_trail: boolean}} Preferences */
-/** @typedef {{agent: Ref & {login: string}, roles: string[], permissions: string[], availability: Availability, preferences: Preferences, teams: Ref[], unread_notifications: number, workspace: {name: string}, settings: Object<string, any>}} Me */
+/** @typedef {{agent: Ref & {login: string}, roles: string[], permissions: string[], availability: Availability, preferences: Preferences, teams: Ref[], rights: {sees: string, may_order: boolean, may_filter: boolean}, unread_notifications: number, workspace: {name: string}, settings: Object<string, any>}} Me */
 
 /** @typedef {'new'|'pending'|'resolved'} QueueName */
 /** @typedef {{total: number, unassigned: number, mine: number}} QueueCount */

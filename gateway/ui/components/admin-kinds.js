@@ -85,8 +85,16 @@ export const kinds = {
   },
   teams: {
     ...names('teams'),
-    columns: () => [nameColumn(), { label: t('admin.members'), cell: (x) => (x.members ?? []).map((/** @type {{name: string}} */ m) => m.name).join(', ') || '—' }],
-    more: (team, { doing }) => [{ label: t('admin.members'), icon: 'people', act: () => editMembers(team, doing) }],
+    columns: () => [
+      nameColumn(),
+      { label: t('admin.members'), cell: (x) => (x.members ?? []).map((/** @type {{name: string}} */ m) => m.name).join(', ') || '—' },
+      { label: t('team.serves'), cell: (x) => x.settings.channels.map((/** @type {string} */ id) => state.reference.channels.find((c) => c.id === id)?.name ?? '?').join(', ') || t('team.all-channels') },
+      { label: t('team.sees'), cell: (x) => tSlug('team.sees', x.settings.sees) },
+    ],
+    more: (team, { doing }) => [
+      { label: t('admin.members'), icon: 'people', act: () => editMembers(team, doing) },
+      { label: t('team.settings'), icon: 'sliders', act: () => editTeamSettings(team, doing) },
+    ],
   },
   topics: names('topics'),
   groups: names('groups'),
@@ -180,4 +188,24 @@ async function editMembers(team, doing) {
     for (const id of after) if (!before.has(id)) await admin.put(`teams/${team.id}/members/${id}`);
     for (const id of before) if (!after.has(id)) await admin.remove(`teams/${team.id}/members/${id}`);
   });
+}
+
+/** @param {any} team @param {Tools['doing']} doing */
+async function editTeamSettings(team, doing) {
+  const now = team.settings;
+  const values = await openForm({
+    title: `${team.name} · ${t('team.settings')}`,
+    act: t('save'),
+    explain: problemText,
+    intro: t('team.explained'),
+    fields: [
+      { name: 'channels', label: t('team.channels'), type: 'checks', value: now.channels, options: state.reference.channels },
+      { name: 'limit', label: t('team.limit'), type: 'number', value: now.limit, hint: t('team.limit-hint') },
+      { name: 'sees', label: t('team.sees'), type: 'select', value: now.sees, options: options('team.sees', ['all', 'unowned_and_own']), hint: t('team.sees-hint') },
+      { name: 'may_order', label: t('team.may_order'), type: 'checkbox', value: now.may_order },
+      { name: 'may_filter', label: t('team.may_filter'), type: 'checkbox', value: now.may_filter, hint: t('team.may_filter-hint') },
+    ],
+    submit: (settings) => admin.put(`teams/${team.id}/settings`, settings),
+  });
+  if (values) doing(async () => undefined);
 }

@@ -25,7 +25,8 @@ export function queueFilters(signal, apply) {
     onInput: debounce(() => change({ text: search.value.trim() || undefined }), 250),
   });
   const chips = h('div', { class: 'filter-chips' });
-  const element = h('div', { class: 'filters', role: 'search' }, h('div', { class: 'search-box' }, icon('search'), search), chips);
+  const searchBox = h('div', { class: 'search-box' }, icon('search'), search);
+  const element = h('div', { class: 'filters', role: 'search' }, searchBox, chips);
 
   let drawn = '';
   function draw() {
@@ -34,7 +35,9 @@ export function queueFilters(signal, apply) {
     const whose = /** @type {const} */ ([[undefined, 'filter.all'], ['me', 'filter.mine'], ['none', 'filter.unassigned']]);
     const counts = state.counts?.[list.queue];
     const numbers = { me: counts?.mine, none: counts?.unassigned };
-    const same = JSON.stringify([list.queue, filters, numbers, state.reference.topics, state.reference.teams, state.reference.channels]);
+    const { may_filter: mayFilter, may_order: mayOrder } = state.me?.rights ?? { may_filter: true, may_order: true };
+    searchBox.hidden = !mayFilter;
+    const same = JSON.stringify([mayFilter, mayOrder, list.queue, filters, numbers, state.reference.topics, state.reference.teams, state.reference.channels]);
     if (same === drawn) return;
     drawn = same;
     fill(
@@ -52,10 +55,8 @@ export function queueFilters(signal, apply) {
         ),
       ),
       h('span', { class: 'spring' }),
-      pick('channel', state.reference.channels),
-      pick('team', state.reference.teams),
-      pick('topic', state.reference.topics),
-      h('button', { type: 'button', class: 'icon-button', 'aria-label': t('filter.order'), title: t('filter.order'), 'aria-haspopup': 'menu', onClick: (/** @type {Event} */ e) => openOrder(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('sliders')),
+      mayFilter && [pick('channel', state.reference.channels), pick('team', state.reference.teams), pick('topic', state.reference.topics)],
+      mayOrder && h('button', { type: 'button', class: 'icon-button', 'aria-label': t('filter.order'), title: t('filter.order'), 'aria-haspopup': 'menu', onClick: (/** @type {Event} */ e) => openOrder(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('sliders')),
     );
   }
 
@@ -93,5 +94,6 @@ export function queueFilters(signal, apply) {
   on('list', draw, signal);
   on('counts', draw, signal);
   on('reference', draw, signal);
+  on('me', draw, signal);
   return element;
 }
