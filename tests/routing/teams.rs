@@ -76,6 +76,15 @@ impl Desk {
         load::<Agent>(store, agent.into()).await.expect("read").state.holds.len()
     }
 
+    /// Waits until the agent owns it.
+    async fn until_owned(&self, conversation: &str, agent: AgentId) {
+        let began = Instant::now();
+        while self.owner(conversation).await != Some(agent) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{agent} never owns {conversation}");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Waits until the agent holds so many.
     async fn until_holds(&self, agent: AgentId, count: usize) {
         let began = Instant::now();
@@ -111,7 +120,8 @@ async fn who_sees_only_their_own_sees_what_others_have_through_no_door() {
     }
     let file = format!("{at}/messages/{}/attachments/{}", message.as_str().expect("an id"), Uuid::new_v4());
     ann.get(&file).await.expect_problem(404, "not-found");
-    for (door, body) in [("lock", json!({"take_over": true})), ("presence", json!({})), ("assignment", json!({"agent": me}))]
+    for (door, body) in
+        [("lock", json!({"take_over": true})), ("presence", json!({})), ("assignment", json!({"agent": me}))]
     {
         ann.put(&format!("{at}/{door}"), body).await.expect_problem(404, "not-found");
     }
@@ -192,8 +202,12 @@ async fn who_may_not_order_or_filter_is_refused_and_told_why() {
     let ann = desk.seeing(&ann);
     let refused = ann.get("/v1/queues/new?order=oldest").await.expect_problem(403, "forbidden");
     assert_eq!(refused["right"], "may_order");
-    for filter in [format!("channel={channel}"), format!("team={}", desk.team), "text=x".into(), format!("assignee={}", Uuid::nil())]
-    {
+    for filter in [
+        format!("channel={channel}"),
+        format!("team={}", desk.team),
+        "text=x".into(),
+        format!("assignee={}", Uuid::nil()),
+    ] {
         for view in ["/v1/queues/new", "/v1/queues"] {
             let refused = ann.get(&format!("{view}?{filter}")).await.expect_problem(403, "forbidden");
             assert_eq!(refused["right"], "may_filter", "{filter}");
@@ -225,7 +239,8 @@ async fn a_team_is_given_what_it_serves_and_its_members_no_more_than_its_limit()
     let bulk = json!({"conversations": [ids[0]], "team": desk.team});
     let lines = desk.admin.post("/v1/conversations:bulk-assign", bulk).await.expect(200);
     assert_eq!(lines["results"][0]["outcome"], "refused", "{lines}");
-    let gives = json!({"kind": "whats_app", "name": "Chat", "visibility": "private", "reopens": false, "team": desk.team});
+    let gives =
+        json!({"kind": "whats_app", "name": "Chat", "visibility": "private", "reopens": false, "team": desk.team});
     let change = format!("/v1/admin/channels/{}", desk.hook.channel);
     desk.admin.put(&change, gives).await.expect_problem(409, "not-served");
 
@@ -242,21 +257,15 @@ async fn a_team_is_given_what_it_serves_and_its_members_no_more_than_its_limit()
     ben.put("/v1/me/availability", json!({"kind": "away"})).await.expect(200);
     for id in &ids {
         desk.give(id, json!({})).await;
+        // He had it open, and what somebody has open waits for nobody.
+        ben.delete(&format!("/v1/conversations/{id}/lock")).await.expect(200);
     }
     desk.set(json!({"limit": 2})).await;
     desk.until_holds(me, 2).await;
     desk.give(&ids[3], to_team).await;
-    let held: Vec<&String> = {
-        let mut held = Vec::new();
-        for id in &ids {
-            if desk.owner(id).await == Some(me) {
-                held.push(id);
-            }
-        }
-        held
-    };
-    ann.post(&format!("/v1/conversations/{}/pend", held[0]), json!({})).await.expect(200);
-    desk.until_holds(me, 2).await;
+    ann.post(&format!("/v1/conversations/{}/pend", ids[0]), json!({})).await.expect(200);
+    desk.until_owned(&ids[2], me).await;
+    assert_eq!((desk.holds(me).await, desk.owner(&ids[3]).await), (2, None), "and no more than two");
     let trail = desk.app.signed_in("auditor", [Role::Auditor]).await.0;
     let trail = desk.seeing(&trail).get("/v1/audit?action=team_settings_changed").await.expect(200);
     let changes = trail["entries"][0]["details"].to_string();

@@ -54,7 +54,9 @@ fn filters() -> Vec<Filter> {
         for team in [None, Some(histories::team(1))] {
             for owner in [None, Some(Owner::Nobody), Some(Owner::Agent(histories::agent(0)))] {
                 for topic in [None, Some(histories::topic(0))] {
-                    filters.push(Filter { channels: channels.clone(), team, owner, topic });
+                    for free_or_of in [None, Some(histories::agent(1))] {
+                        filters.push(Filter { channels: channels.clone(), team, owner, topic, free_or_of });
+                    }
                 }
             }
         }
@@ -68,6 +70,7 @@ fn matches(filter: &Filter, state: &State) -> bool {
     filter.channels.as_ref().is_none_or(|channels| channels.contains(&channel))
         && filter.team.is_none_or(|team| state.team == Some(team))
         && filter.owner.is_none_or(|asked| asked == owner)
+        && filter.free_or_of.is_none_or(|seen| state.agent.is_none_or(|agent| agent == seen))
         && filter.topic.is_none_or(|topic| state.topics.contains(&topic))
 }
 

@@ -57,10 +57,10 @@ fn sound(state: &WorkspaceState, channel: ChannelId, profile: &ChannelProfile) -
     if let Some((other, _)) = state.channels.iter().find(taken) {
         return Err(Rejection::NameTaken(Thing::Channel(*other)));
     }
-    if let Some(team) = profile.team {
-        if !teams::open(state, team)?.serves(channel) {
-            return Err(Rejection::NotServed { team, channel });
-        }
+    if let Some(team) = profile.team
+        && !teams::open(state, team)?.serves(channel)
+    {
+        return Err(Rejection::NotServed { team, channel });
     }
     if profile.reply_characters_max == Some(0) {
         return Err(Rejection::NoRoomForReplies);

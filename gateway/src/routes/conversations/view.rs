@@ -81,7 +81,7 @@ pub(crate) async fn show(
     let shown = shown.ok_or_else(|| Problem::new(&kinds::NOT_FOUND))?;
     if let Some(caller) = caller {
         caller.require_on(shown.header.started.channel, ChannelRight::Viewer)?;
-        caller.require_sight(owner_now(app, id, &then, &shown.header)?)?;
+        caller.require_sight(owner_now(app, id, then.as_ref(), &shown.header)?)?;
     }
     Assembly::new(app, caller, then).conversation(shown).await
 }
@@ -90,7 +90,7 @@ pub(crate) async fn show(
 fn owner_now(
     app: &AppState,
     id: ConversationId,
-    then: &Option<Then>,
+    then: Option<&Then>,
     shown: &Header,
 ) -> Result<Option<AgentId>, Problem> {
     match then {
