@@ -206,7 +206,16 @@ async fn one(
     let first =
         CommandMeta::first(BulkAct::line(bulk, conversation), Actor::Agent(agent), app.clock.now(), settings.version);
     let meta = CommandMeta { correlation: CorrelationId(bulk.0), ..first };
-    let done = app.act::<Conversation>(conversation.into(), &meta, &act.command(bulk), Vec::new()).await?;
+    let asked = act.command(bulk);
+    let done = match act {
+        BulkAct::AddTopic(_) | BulkAct::RemoveTopic(_) => {
+            let by_hand = app.by_hand(&settings.workspace);
+            by_hand.on_topics(&meta, started.contact, conversation, &asked).await.map_err(Problem::from)?
+        }
+        BulkAct::Resolve(_) | BulkAct::Assign(_) | BulkAct::Unassign => {
+            app.act::<Conversation>(conversation.into(), &meta, &asked, Vec::new()).await?
+        }
+    };
     Ok(done.effect)
 }
 

@@ -3,6 +3,7 @@
 use crate::auth::cookies::CookieKey;
 use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
+use crate::automation::ByHand;
 use crate::bulk::Bulks;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -22,6 +23,7 @@ use clew_domain::derive::DerivationKey;
 use clew_domain::fact::{Aggregate, CommandMeta};
 use clew_domain::ids::{AgentId, StreamId};
 use clew_domain::time::Timestamp;
+use clew_domain::workspace::WorkspaceState;
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::erasure::Eraser;
 use clew_eventstore::sealed::SealedContent;
@@ -182,6 +184,11 @@ impl AppState {
             self.directory.wait_for(position).await;
         }
         Ok(done)
+    }
+
+    /// Where rules judge what somebody changes by hand.
+    pub(crate) fn by_hand<'a>(&'a self, workspace: &'a WorkspaceState) -> ByHand<'a> {
+        ByHand { store: self.store.as_ref(), vault: &self.vault, workspace }
     }
 
     /// Seals what a person wrote, to be stored in the commit of the fact that refers to it.

@@ -213,3 +213,68 @@ async fn what_is_pending_comes_back_after_a_time() {
     world.settled().await;
     assert_eq!(world.picture().await.conversations[&id].0.queue, Queue::New);
 }
+
+#[tokio::test]
+async fn a_topic_or_group_by_hand_moves_the_conversation_in_the_order_once_and_back() {
+    let desk = Desk::open().await;
+    let topic = desk.make("topics", json!({"name": "Refunds"})).await;
+    let late = desk.make("topics", json!({"name": "Late"})).await;
+    let team = desk.make("teams", json!({"name": "Billing"})).await;
+    let group = desk.make("groups", json!({"name": "VIP"})).await;
+    let of_topic = json!([[{"topics": {"which": "any", "of": [topic]}}]]);
+    let then = json!([{"score": 10}, {"assign_team": team}, {"add_topic": late}, {"reply": "Hello"}]);
+    let rule = desk.rule("Refunds", of_topic, then).await;
+    let of_late = json!([[{"topics": {"which": "any", "of": [late]}}]]);
+    desk.rule("Late", of_late, json!([{"score": 5}, {"add_topic": topic}])).await;
+    let vip = json!([[{"groups": {"which": "any", "of": [group]}}]]);
+    desk.rule("VIP", vip, json!([{"score": 100}])).await;
+    let reads = json!([[{"topics": {"which": "any", "of": [topic]}}], [{"words": ["hello"]}]]);
+    desk.rule("Reads", reads, json!([{"score": 1000}])).await;
+    desk.hook.write("m0", "+33 9", "I was first").await;
+    let facts = desk.write("m1", "Hello").await;
+    let id = facts[0].stream.id.to_string();
+    let first = async || {
+        let reader = desk.admin.with("clew-min-position", &desk.app.app.state.store.head().to_string());
+        let row = reader.get("/v1/queues/new").await.expect(200)["rows"][0].clone();
+        (row["id"] == json!(id), row["priority"].clone())
+    };
+    assert_eq!(first().await, (false, json!(0)));
+
+    let at = format!("/v1/conversations/{id}/topics/{topic}");
+    desk.admin.put(&at, json!(null)).await.expect(200);
+    assert_eq!(first().await, (true, json!(15)), "it moved to the front");
+    let store = &desk.app.app.state.store;
+    let facts = store.read_stream(facts[0].stream, 0).await.expect("memory can be read");
+    let added = facts.iter().find(|fact| matches!(&fact.event, Event::Conversation(E::TopicAdded { .. })));
+    let added = added.expect("the topic");
+    let by_rules = by_rule(&facts);
+    assert!(by_rules.iter().all(|(_, fact)| fact.causation == Some(added.id)), "{by_rules:?}");
+    assert!(by_rules.iter().all(|(_, fact)| fact.recorded_at == added.recorded_at), "one commit");
+    assert!(by_rules.iter().any(|(_, fact)| fact.actor == Actor::Rule(RuleId(rule.parse().expect("a UUID")))));
+    assert!(by_rules.iter().any(|(event, _)| matches!(event, E::Assigned { .. })));
+    assert!(!by_rules.iter().any(|(event, _)| matches!(event, E::ReplySent(_))), "nobody wrote: nothing is answered");
+    desk.admin.put(&at, json!(null)).await.expect(200);
+    assert_eq!(first().await.1, json!(15), "it was there: nothing changes");
+
+    let contact = store.read_stream(facts[0].stream, 0).await.expect("read").into_iter().find_map(|fact| {
+        if let Event::Conversation(E::Started(started)) = fact.event { Some(started.contact) } else { None }
+    });
+    let groups = format!("/v1/contacts/{}/groups/{group}", contact.expect("it began"));
+    let once = desk.admin.with("idempotency-key", "once");
+    once.put(&groups, json!(null)).await.expect(200);
+    once.put(&groups, json!(null)).await.expect(200);
+    assert_eq!(first().await.1, json!(115), "a repetition does nothing twice");
+    desk.admin.delete(&groups).await.expect(200);
+    assert_eq!(first().await.1, json!(15));
+
+    desk.admin.delete(&at).await.expect(200);
+    assert_eq!(first().await.1, json!(5), "what the rule added to the priority goes with the topic");
+    desk.admin.put(&format!("/v1/conversations/{id}/priority"), json!({"priority": 50})).await.expect(200);
+    let bulk = json!({"act": {"add_topic": topic}, "conversations": [id]});
+    let begun = desk.admin.post("/v1/bulks", bulk).await.expect(202);
+    let progress = format!("/v1/bulks/{}", begun["bulk"].as_str().expect("an id"));
+    while desk.admin.get(&progress).await.expect(200)["ended"] != json!(true) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(first().await.1, json!(60), "in bulk too, and on top of what a person set");
+}

@@ -50,6 +50,19 @@ pub struct Subject<'a> {
     pub sla: &'a sla::Rules,
 }
 
+/// A rule that a change by hand made match, or match no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turned<'a> {
+    /// Which rule.
+    pub rule: RuleId,
+    /// What it asks, but for the priority and answers; nothing of one that matches no more.
+    pub acts: Vec<&'a Act>,
+    /// By how much the priority rises with it, or falls.
+    pub rise: i16,
+    /// Whether it matches now.
+    pub matches: bool,
+}
+
 /// A rule that a message set off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matched<'a> {
@@ -94,6 +107,39 @@ impl Automation {
             matched[index].priority = Some(priority);
         }
         matched
+    }
+}
+
+impl Automation {
+    /// The rules that a change by hand sets off: those that match after it and did not before, and those that match no
+    /// more. Rules that ask what the message says are left out, since none was written. What rules that matched all
+    /// along once did is not done again, so that a change by hand stays.
+    pub fn turned<'a>(&'a self, before: &Subject<'_>, mut after: Subject<'_>) -> Vec<Turned<'a>> {
+        let mut turned = Vec::new();
+        let (mut ended_before, mut ended_after) = (false, false);
+        for (id, ready) in self.iter() {
+            let rule = ready.rule();
+            if !rule.on || rule.trigger != Trigger::Message || ready.reads() {
+                continue;
+            }
+            let did = !ended_before && ready.holds(before);
+            let does = !ended_after && ready.holds(&after);
+            ended_before |= did && rule.last;
+            ended_after |= does && rule.last;
+            if did == does {
+                continue;
+            }
+            let score = rule.then.iter().map(|act| if let Act::Score(add) = act { *add } else { 0 });
+            let score = score.fold(0_i16, i16::saturating_add);
+            let rise = if does { score } else { score.saturating_neg() };
+            let asked = rule.then.iter().filter(|act| does && !matches!(act, Act::Score(_) | Act::Reply(_)));
+            let acts: Vec<&Act> = asked.collect();
+            for act in &acts {
+                after.foresee(act);
+            }
+            turned.push(Turned { rule: id, acts, rise, matches: does });
+        }
+        turned
     }
 }
 
@@ -154,6 +200,14 @@ impl Which {
 }
 
 impl Ready {
+    /// Whether it asks what the message says.
+    fn reads(&self) -> bool {
+        self.tests.iter().flatten().any(|test| match test {
+            Test::Holds(_) | Test::Matches(_) => true,
+            Test::Asks(_) => false,
+        })
+    }
+
     fn holds(&self, subject: &Subject<'_>) -> bool {
         self.tests.iter().all(|line| {
             line.iter().any(|test| match test {

@@ -207,3 +207,38 @@ fn hours_are_those_of_the_calendar_and_without_one_every_hour_is_open() {
     sla.channels.insert(CHANNEL, calendar);
     assert_eq!(matched(&automation([closed(None)]), &sla, "2026-11-23T07:59:59Z"), 1, "the channel's calendar");
 }
+
+/// What a topic added by hand turns, and what its removal does.
+fn turned(rules: &Automation, before: &[TopicId], after: &[TopicId]) -> Vec<(Vec<Act>, i16)> {
+    let (text, sla) = (Text::new(""), sla::Rules::default());
+    let of = |topics: &[TopicId]| Subject { topics: topics.iter().copied().collect(), ..subject(&text, &sla) };
+    let turned = rules.turned(&of(before), of(after));
+    turned.into_iter().map(|it| (it.acts.into_iter().cloned().collect(), it.rise)).collect()
+}
+
+#[test]
+fn a_topic_by_hand_turns_the_rules_that_ask_for_it_and_no_others() {
+    let asks = |topic, which| Condition::Topics(OfTopics { which, of: BTreeSet::from([topic]) });
+    let refunds = || asks(REFUND, Which::Any);
+    let answer = || Act::Reply("We look into it".into());
+    let rules = automation([
+        rule(vec![vec![refunds()]], vec![Act::Score(10), Act::AssignTeam(BILLING), answer()]),
+        rule(vec![vec![refunds()], vec![words(&["urgent"])]], vec![Act::Score(100)]),
+        rule(vec![vec![Condition::Channels(BTreeSet::from([CHANNEL]))]], vec![Act::Score(1), Act::AddTopic(REFUND)]),
+        rule(vec![vec![asks(REFUND, Which::None)]], vec![Act::Score(-3)]),
+        rule(vec![vec![Condition::Teams(BTreeSet::from([BILLING]))]], vec![Act::AddTopic(LATE)]),
+    ]);
+    let added = turned(&rules, &[], &[REFUND]);
+    let then = [(vec![Act::AssignTeam(BILLING)], 10), (Vec::new(), 3), (vec![Act::AddTopic(LATE)], 0)];
+    assert_eq!(added, then, "with what those behind it see; no answer, nothing of rules that read or match all along");
+    assert_eq!(turned(&rules, &[REFUND], &[]), [(Vec::new(), -10), (Vec::new(), -3)], "and back again");
+    assert_eq!(turned(&rules, &[REFUND], &[REFUND, LATE]), []);
+}
+
+#[test]
+fn a_last_rule_that_turns_leaves_out_those_behind_it() {
+    let of_topic = Condition::Topics(OfTopics { which: Which::Any, of: BTreeSet::from([REFUND]) });
+    let first = Rule { last: true, ..rule(vec![vec![of_topic]], vec![Act::Score(10)]) };
+    let rules = automation([first, rule(Vec::new(), vec![Act::Score(1)])]);
+    assert_eq!(turned(&rules, &[], &[REFUND]), [(Vec::new(), 10), (Vec::new(), -1)]);
+}

@@ -1,9 +1,10 @@
 //! A message of a contact, and what the rules make of it.
 
+use super::course::{Course, Sealing};
 use super::orders;
 use crate::ingest::{IngestError, usual_kind};
-use clew_domain::automation::{Act, Filling, Matched, Subject, Text};
-use clew_domain::contact::{self, Contact, ContactState};
+use clew_domain::automation::{Act, Matched, Subject, Text};
+use clew_domain::contact::ContactState;
 use clew_domain::content::ContactNumber;
 use clew_domain::conversation::{
     Command, Conversation, ConversationEvent, Direction, ReplyMode, ReplyOrigin, ReplySent, RuleAct, RuleOrder, State,
@@ -13,7 +14,7 @@ use clew_domain::decider::Decider;
 use clew_domain::derive;
 use clew_domain::fact::{Actor, CommandMeta, Event, NewFact, facts_of};
 use clew_domain::ids::{EventId, MessageId};
-use clew_domain::plaintext::{AttributeValue, Message};
+use clew_domain::plaintext::Message;
 use clew_domain::workspace::{ChannelProfile, WorkspaceState};
 use clew_eventstore::sealed::SealedContent;
 use clew_eventstore::transact::{Chain, Loaded};
@@ -39,13 +40,6 @@ pub(crate) struct Inbound<'a> {
     pub(crate) vault: &'a Vault,
 }
 
-/// What is being decided.
-struct Course {
-    state: State,
-    contact: ContactState,
-    chain: Chain,
-}
-
 impl Inbound<'_> {
     /// The facts of the message and of every rule that it sets off.
     pub(crate) fn decide(&self, contact: &ContactState, there: &Loaded<State>) -> Result<Chain, IngestError> {
@@ -55,7 +49,7 @@ impl Inbound<'_> {
         }
         let facts = facts_of::<Conversation>(self.meta, events);
         let trigger = facts.iter().find_map(received);
-        let mut course = Course { state: there.state.clone(), contact: contact.clone(), chain: Chain::default() };
+        let mut course = Course::of(there.state.clone(), contact.clone());
         course.chain.contents = self.contents.to_vec();
         course.take(facts);
         if let (Some((trigger, message)), Some(workspace)) = (trigger, self.workspace) {
@@ -117,41 +111,8 @@ impl Inbound<'_> {
         let replies = events.iter().any(|event| matches!(event, ConversationEvent::ReplySent(_)));
         course.chain.contents.extend(reply.filter(|_| replies));
         course.take(facts_of::<Conversation>(&meta, events));
-        self.apply_to_contact(workspace, course, &meta, matched)
-    }
-
-    fn apply_to_contact(
-        &self,
-        workspace: &WorkspaceState,
-        course: &mut Course,
-        meta: &CommandMeta,
-        matched: &Matched<'_>,
-    ) -> Result<(), IngestError> {
-        for (index, act) in (0_u32..).zip(&matched.acts) {
-            let command = match act {
-                Act::JoinGroup(group) if workspace.groups.is_usable(*group) => {
-                    contact::Command::JoinGroup { group: *group }
-                }
-                Act::FillAttribute(Filling { key, value }) => {
-                    let value = value.as_ref().or(matched.captured.as_ref());
-                    let usable = |value: &&String| workspace.check_attribute(key, value, true).is_ok();
-                    let Some(value) = value.filter(usable) else { continue };
-                    let sealed = self.vault.seal_value(self.number, &AttributeValue { text: value.clone() })?;
-                    let reference = sealed.reference();
-                    course.chain.contents.push(sealed);
-                    contact::Command::SetAttribute { key: key.clone(), value: reference }
-                }
-                _ => continue,
-            };
-            let id = derive::consequence(meta.id.0, &format!("contact {index}"), matched.rule.0);
-            let meta = CommandMeta { id, ..meta.clone() };
-            let events = Contact::decide(&course.contact, &meta, &command).map_err(IngestError::Contact)?;
-            for event in &events {
-                Contact::evolve(&mut course.contact, event);
-            }
-            course.chain.first.extend(facts_of::<Contact>(&meta, events));
-        }
-        Ok(())
+        let sealing = Sealing { vault: self.vault, number: self.number };
+        course.on_contact(workspace, sealing, &meta, &matched.acts, matched.captured.as_deref())
     }
 
     /// Whether the channel takes a text of this length.
@@ -182,17 +143,6 @@ impl Inbound<'_> {
             origin: ReplyOrigin::Automation,
         };
         Ok((sealed, sent))
-    }
-}
-
-impl Course {
-    fn take(&mut self, facts: Vec<NewFact>) {
-        for fact in &facts {
-            if let Event::Conversation(event) = &fact.event {
-                Conversation::evolve(&mut self.state, event);
-            }
-        }
-        self.chain.second.extend(facts);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which problem each refusal of the store, the vault and the domain's deciders is.
 
 use super::{Kind, Problem, kinds};
+use crate::ingest::IngestError;
 use clew_domain::workspace::Thing;
 use clew_domain::{agent, contact, conversation, installation, saved_reply, workspace};
 use clew_eventstore::cursor::NotACursor;
@@ -235,6 +236,21 @@ impl From<conversation::Rejection> for Problem {
             R::AlreadyStarted => plain(&kinds::ALREADY_STARTED),
             R::BelongsElsewhere => plain(&kinds::BELONGS_ELSEWHERE),
             R::NotWaiting => plain(&kinds::NOT_WAITING),
+        }
+    }
+}
+
+impl From<IngestError> for Problem {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Invalid(why) => Self::new(&kinds::INVALID_VALUE).detail(why),
+            IngestError::Rejected(rejection) => rejection.into(),
+            IngestError::Contact(rejection) => rejection.into(),
+            IngestError::Store(error) => error.into(),
+            IngestError::Vault(error) => error.into(),
+            IngestError::Open(error) => error.into(),
+            IngestError::Attachment(error) => error.into(),
+            IngestError::Projection(error) => error.into(),
         }
     }
 }

@@ -15,16 +15,20 @@ use clew_domain::ids::{ChannelId, ContactId, GroupId};
 use clew_domain::plaintext::AttributeValue;
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{AttributeKind, ChannelRight, Rejection, Thing};
+use clew_eventstore::cursor::Cursor;
 use clew_projections::contacts::{Contact as Known, Filter};
 use clew_projections::page::Page;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// Contacts of a page, if nothing else is asked for.
 const CONTACTS: usize = 50;
 /// Conversations shown with a contact.
 const CONVERSATIONS_MAX: usize = 50;
+/// How long a change of groups waits for the view that tells of the contact's conversations.
+const CAUGHT_UP_MAX: Duration = Duration::from_secs(2);
 /// How often a contact may have been forgotten, as far as looking for a handle goes.
 const GENERATIONS_MAX: u32 = 1_000;
 
@@ -209,6 +213,29 @@ async fn change(app: &AppState, command: &Command, contact: ContactId, wanted: c
     Ok(receipt(&app.act::<Contact>(contact.into(), &command.meta, &wanted, Vec::new()).await?))
 }
 
+/// A change of groups, and what rules make of it in the contact's open conversations, each in a commit of its own. Asked
+/// again under the same key, it does what is still to be done.
+async fn change_groups(
+    app: &AppState,
+    command: &Command,
+    contact: ContactId,
+    group: GroupId,
+    wanted: contact::Command,
+) -> Changed {
+    known(app, &command.caller, contact, ChannelRight::Contributor)?;
+    let done = app.act::<Contact>(contact.into(), &command.meta, &wanted, Vec::new()).await?;
+    let facts = app.store.read_stream(contact.into(), 0).await?;
+    let Some(trigger) = facts.iter().find(|fact| fact.command == command.meta.id) else { return Ok(receipt(&done)) };
+    let contacts = app.projections.contacts();
+    // A conversation that began a moment before is among them.
+    let _ = contacts.wait_for(&Cursor::at(trigger.position), CAUGHT_UP_MAX).await;
+    for conversation in contacts.conversations(contact, CONVERSATIONS_MAX)? {
+        let by_hand = app.by_hand(&command.caller.workspace);
+        by_hand.on_group(&command.meta, contact, conversation, (group, trigger.id)).await.map_err(Problem::from)?;
+    }
+    Ok(receipt(&done))
+}
+
 /// A value to fill an attribute with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -264,7 +291,7 @@ pub async fn join_group(
     if !command.caller.workspace.groups.is_usable(group) {
         return Err(Rejection::Unknown(Thing::Group(group)).into());
     }
-    change(&app, &command, contact, contact::Command::JoinGroup { group }).await
+    change_groups(&app, &command, contact, group, contact::Command::JoinGroup { group }).await
 }
 
 /// Take a contact out of a group
@@ -276,7 +303,7 @@ pub async fn leave_group(
     command: Command,
     Path((contact, group)): Path<(ContactId, GroupId)>,
 ) -> Changed {
-    change(&app, &command, contact, contact::Command::LeaveGroup { group }).await
+    change_groups(&app, &command, contact, group, contact::Command::LeaveGroup { group }).await
 }
 
 /// Refuse what a contact writes from now on

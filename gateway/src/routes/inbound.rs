@@ -4,7 +4,7 @@
 use crate::attachments::NewAttachment;
 use crate::error::{Problem, kinds};
 use crate::extract::{AtPosition, Json, Path, position_of, read_body};
-use crate::ingest::{ChannelMessage, IngestError, Ingested, Report, Source, ThreadName, Verdict};
+use crate::ingest::{ChannelMessage, Ingested, Report, Source, ThreadName, Verdict};
 use crate::reader::Reader;
 use crate::state::AppState;
 use axum::body::Body;
@@ -262,7 +262,7 @@ async fn take(app: &AppState, source: &Source, told: Told) -> Result<Ingested, P
             app.ingest.report_delivery(source, conversation, reply, Report::Failed { cause, at: now }).await
         }
     };
-    taken.map_err(problem)
+    taken.map_err(Problem::from)
 }
 
 fn decoded(attachment: InboundAttachment) -> Result<NewAttachment, Problem> {
@@ -270,19 +270,6 @@ fn decoded(attachment: InboundAttachment) -> Result<NewAttachment, Problem> {
         Problem::new(&kinds::INVALID_BODY).detail("data_base64 of an attachment is not Base64 (RFC 4648, padded)")
     })?;
     Ok(NewAttachment { name: attachment.name, media_type: attachment.media_type, bytes })
-}
-
-fn problem(error: IngestError) -> Problem {
-    match error {
-        IngestError::Invalid(why) => Problem::new(&kinds::INVALID_VALUE).detail(why),
-        IngestError::Rejected(rejection) => rejection.into(),
-        IngestError::Contact(rejection) => rejection.into(),
-        IngestError::Store(error) => error.into(),
-        IngestError::Vault(error) => error.into(),
-        IngestError::Open(error) => error.into(),
-        IngestError::Attachment(error) => error.into(),
-        IngestError::Projection(error) => error.into(),
-    }
 }
 
 /// Refuses what was not signed with the channel's secret, or not lately.

@@ -193,7 +193,22 @@ pub async fn prioritize(
     act(&app, &command, conversation, ChannelRight::Contributor, conversation::Command::SetPriority { priority }).await
 }
 
-/// Adds a topic.
+/// A change of topics, and what rules make of it.
+async fn change_topics(
+    app: &AppState,
+    command: &Command,
+    conversation: ConversationId,
+    asked: conversation::Command,
+) -> Answer {
+    let there = open(app, &command.caller, conversation, ChannelRight::Contributor).await?;
+    let by_hand = app.by_hand(&command.caller.workspace);
+    let done = by_hand.on_topics(&command.meta, there.started.contact, conversation, &asked).await;
+    super::acted(done.map_err(Problem::from)?)
+}
+
+/// Adds a topic
+///
+/// Rules that ask for it, and not for what the message says, act on it in the same commit.
 #[utoipa::path(put, path = "/v1/conversations/{conversation}/topics/{topic}", tag = "conversations",
     params(("conversation" = ConversationId, Path), ("topic" = TopicId, Path)), responses((status = 200, body = Acted)))]
 pub async fn add_topic(
@@ -204,7 +219,7 @@ pub async fn add_topic(
     if !command.caller.workspace.topics.is_usable(topic) {
         return Err(Problem::new(&kinds::NOT_FOUND).detail("there is no such topic, or it was retired"));
     }
-    act(&app, &command, conversation, ChannelRight::Contributor, conversation::Command::AddTopic { topic }).await
+    change_topics(&app, &command, conversation, conversation::Command::AddTopic { topic }).await
 }
 
 /// Removes a topic.
@@ -215,7 +230,7 @@ pub async fn remove_topic(
     Path((conversation, topic)): Path<(ConversationId, TopicId)>,
     command: Command,
 ) -> Answer {
-    act(&app, &command, conversation, ChannelRight::Contributor, conversation::Command::RemoveTopic { topic }).await
+    change_topics(&app, &command, conversation, conversation::Command::RemoveTopic { topic }).await
 }
 
 /// Refuses further messages of a public thread.
