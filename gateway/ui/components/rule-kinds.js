@@ -1,5 +1,5 @@
 // Setting up rules: their columns, fields and requests, their order, and trying them on a message. The screen makes
-// rules of one condition a line; what others made with several in a line is kept as it is.
+// rules of one condition a line, or of one line; what others made with more is kept as it is.
 
 import { admin, rules as api } from '../endpoints.js';
 import { h } from '../dom.js';
@@ -21,8 +21,12 @@ const names = (ids, known) => ids.map((id) => known.find((x) => x.id === id)?.na
 /** @param {string} prefix @param {string[]} slugs */
 const options = (prefix, slugs) => slugs.map((id) => ({ id, name: tSlug(prefix, id) }));
 
-/** The only condition of its line that has this name. @param {any} rule @param {string} kind */
-const asked = (rule, kind) => rule?.when.find((/** @type {any[]} */ line) => line.length === 1 && kind in line[0])?.[0][kind];
+/** Whether one condition is enough: the rule is one line of several. @param {any} rule */
+const isAny = (rule) => rule?.when.length === 1 && rule.when[0].length > 1;
+/** What the form can show: conditions that stand alone in their line, or all of the only line. @param {any} rule @returns {any[]} */
+const shownOf = (rule) => (isAny(rule) ? rule.when[0] : (rule?.when ?? []).filter((/** @type {any[]} */ line) => line.length === 1).flat());
+/** The first condition of this name that the form can show. @param {any} rule @param {string} kind */
+const asked = (rule, kind) => shownOf(rule).find((c) => kind in c)?.[kind];
 /** @param {any} rule @param {string} kind */
 const done = (rule, kind) => rule?.then.find((/** @type {any} */ act) => typeof act === 'object' && kind in act)?.[kind];
 /** @param {any} rule */
@@ -73,6 +77,7 @@ async function fields(item) {
     { name: 'on', label: t('rule.on'), type: 'checkbox', value: rule?.on ?? true },
     { name: 'trigger', label: t('rule.trigger'), type: 'select', value: triggerOf(rule), options: options('rule.trigger', TRIGGERS) },
     { name: 'hours', label: t('rule.hours'), type: 'number', value: rule && rule.trigger !== 'message' ? rule.trigger.quiet.seconds / 3600 : null, hint: t('rule.hours-hint') },
+    { name: 'enough', label: t('rule.enough'), type: 'select', value: isAny(rule) ? 'any' : 'all', options: options('rule.enough', ['all', 'any']) },
     { name: 'words', label: t('rule.words'), type: 'textarea', value: (asked(rule, 'words') ?? []).join('\n'), hint: t('rule.words-hint') },
     { name: 'pattern', label: t('rule.pattern'), value: asked(rule, 'pattern') },
     { name: 'first_message', label: t('rule.first_message'), type: 'select', value: String(asked(rule, 'first_message') ?? ''), options: yesNo() },
@@ -102,7 +107,7 @@ const checks = (name, label, value, known) => (known.length ? [{ name, label: t(
 /** @param {string} name @param {import('../i18n.js').Key} label @param {any} value @param {{id: string, name: string}[]} known @returns {Field[]} */
 const several = (name, label, value, known) => (known.length ? [{ name: `${name}_which`, label: t(label), type: 'select', value: value?.which ?? 'any', options: options('rule.which', WHICH) }, ...checks(name, label, value?.of, known)] : []);
 
-/** Lines and acts that the form has no field for. @param {any} rule */
+/** Lines, conditions and acts that the form has no field for. @param {any} rule */
 function kept(rule) {
   const shown = ['words', 'pattern', 'first_message', 'has_team', 'visibility', 'hours', 'channels', 'teams', 'topics', 'groups'];
   const acts = ['add_topic', 'assign_team', 'join_group', 'score', 'fill_attribute', 'reply'];
@@ -110,25 +115,29 @@ function kept(rule) {
   const seen = new Set();
   /** The form shows the first of each. @param {string} key */
   const again = (key) => seen.has(key) || !seen.add(key);
-  const when = (rule?.when ?? []).filter((/** @type {any[]} */ line) => line.length > 1 || !shown.includes(Object.keys(line[0])[0]) || again(Object.keys(line[0])[0]));
+  const beyond = (/** @type {any} */ c) => !shown.includes(Object.keys(c)[0]) || again(Object.keys(c)[0]);
+  const asks = shownOf(rule).filter(beyond);
+  const when = isAny(rule) ? [] : (rule?.when ?? []).filter((/** @type {any[]} */ line) => line.length > 1);
   const then = (rule?.then ?? []).filter((/** @type {any} */ act) => (typeof act === 'string' ? again('ends') : !acts.includes(Object.keys(act)[0]) || again(`then ${Object.keys(act)[0]}`)));
-  return { when, then };
+  return { when, asks, then };
 }
 
 /** @param {any} before @param {Record<string, any>} v */
 function definition(before, v) {
-  const { when, then } = kept(before);
+  const { when, asks, then } = kept(before);
   const words = v.words.split('\n').map((/** @type {string} */ w) => w.trim()).filter(Boolean);
   const flag = (/** @type {string} */ text) => text === 'true';
-  if (v.channels?.length) when.push([{ channels: v.channels }]);
-  if (v.visibility) when.push([{ visibility: v.visibility }]);
-  if (words.length) when.push([{ words }]);
-  if (v.pattern) when.push([{ pattern: v.pattern }]);
-  if (v.first_message) when.push([{ first_message: flag(v.first_message) }]);
-  if (v.has_team) when.push([{ has_team: flag(v.has_team) }]);
-  if (v.open) when.push([{ hours: { open: flag(v.open), calendar: v.calendar || null } }]);
-  if (v.teams?.length) when.push([{ teams: v.teams }]);
-  for (const kind of ['topics', 'groups']) if (v[kind]?.length) when.push([{ [kind]: { which: v[`${kind}_which`], of: v[kind] } }]);
+  if (v.channels?.length) asks.push({ channels: v.channels });
+  if (v.visibility) asks.push({ visibility: v.visibility });
+  if (words.length) asks.push({ words });
+  if (v.pattern) asks.push({ pattern: v.pattern });
+  if (v.first_message) asks.push({ first_message: flag(v.first_message) });
+  if (v.has_team) asks.push({ has_team: flag(v.has_team) });
+  if (v.open) asks.push({ hours: { open: flag(v.open), calendar: v.calendar || null } });
+  if (v.teams?.length) asks.push({ teams: v.teams });
+  for (const kind of ['topics', 'groups']) if (v[kind]?.length) asks.push({ [kind]: { which: v[`${kind}_which`], of: v[kind] } });
+  if (v.enough === 'any' && asks.length) when.push(asks);
+  else when.push(...asks.map((c) => [c]));
   for (const kind of ['add_topic', 'assign_team', 'join_group']) if (v[kind]) then.push({ [kind]: v[kind] });
   if (v.score !== null) then.push({ score: v.score });
   if (v.fill_key) then.push({ fill_attribute: { key: v.fill_key, value: v.fill_value || null } });
