@@ -66,13 +66,16 @@ enum Head<'de> {
     Map(u32),
 }
 
+// Types are read in the crates that own them: what is short and everywhere is to become part of their code.
 impl<'de> Reader<'de> {
+    #[inline]
     fn take<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(ReadError::Short)?;
         self.rest = rest;
         Ok(*taken)
     }
 
+    #[inline]
     fn bytes(&mut self, len: u32) -> Result<&'de [u8], ReadError> {
         let len = usize::try_from(len).map_err(|_| ReadError::Short)?;
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(ReadError::Short)?;
@@ -131,12 +134,49 @@ impl<'de> Reader<'de> {
         Ok(u32::from_be_bytes(self.take()?))
     }
 
+    /// How many items the array has that comes next; none if something else does.
+    #[inline]
+    fn short_array(&mut self) -> Option<u32> {
+        let (marker @ 0x90..=0x9f, rest) = self.rest.split_first()? else { return None };
+        self.rest = rest;
+        Some(u32::from(marker & 0x0f))
+    }
+
+    /// The number that comes next; none if something else does, or one that is written otherwise.
+    #[inline]
+    fn usual_number(&mut self) -> Option<u64> {
+        let (marker, rest) = self.rest.split_first()?;
+        match marker {
+            0x00..=0x7f => {
+                self.rest = rest;
+                Some(u64::from(*marker))
+            }
+            0xcf => {
+                let (value, rest) = rest.split_first_chunk()?;
+                self.rest = rest;
+                Some(u64::from_be_bytes(*value))
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes that come next, of an id or a hash.
+    #[inline]
+    fn short_bytes(&mut self) -> Option<&'de [u8]> {
+        let [0xc4, len, rest @ ..] = self.rest else { return None };
+        let (taken, rest) = rest.split_at_checked(usize::from(*len))?;
+        self.rest = rest;
+        Some(taken)
+    }
+
     /// Goes one deeper, until [`rise`](Self::rise).
+    #[inline]
     fn sink(&mut self) -> Result<(), ReadError> {
         self.depth_left = self.depth_left.checked_sub(1).ok_or(ReadError::Deep)?;
         Ok(())
     }
 
+    #[inline]
     fn rise(&mut self) {
         self.depth_left += 1;
     }
@@ -179,7 +219,11 @@ impl<'de> Reader<'de> {
 
 macro_rules! numbers {
     ($($name:ident)*) => {$(
+        #[inline]
         fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+            if let Some(value) = self.usual_number() {
+                return visitor.visit_u64(value);
+            }
             match self.head()? {
                 Head::Unsigned(value) => visitor.visit_u64(value),
                 Head::Signed(value) => visitor.visit_i64(value),
@@ -210,7 +254,19 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         deserialize_f32 deserialize_f64
     }
 
-    texts! { deserialize_char deserialize_str deserialize_string deserialize_identifier }
+    texts! { deserialize_char deserialize_str deserialize_string }
+
+    // A name is compared, not kept: whether it is text need not be looked at.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        if let Some((marker @ 0xa0..=0xbf, rest)) = self.rest.split_first()
+            && let Some((name, rest)) = rest.split_at_checked(usize::from(marker & 0x1f))
+        {
+            self.rest = rest;
+            return visitor.visit_borrowed_bytes(name);
+        }
+        self.deserialize_str(visitor)
+    }
 
     fn is_human_readable(&self) -> bool {
         false
@@ -230,14 +286,20 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
+    #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.head()? {
-            Head::Bool(value) => visitor.visit_bool(value),
+        match self.take()? {
+            [0xc2] => visitor.visit_bool(false),
+            [0xc3] => visitor.visit_bool(true),
             _ => Err(ReadError::Kind),
         }
     }
 
+    #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        if let Some(bytes) = self.short_bytes() {
+            return visitor.visit_borrowed_bytes(bytes);
+        }
         match self.head()? {
             Head::Bytes(value) => visitor.visit_borrowed_bytes(value),
             _ => Err(ReadError::Kind),
@@ -248,6 +310,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self.deserialize_bytes(visitor)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.rest.split_first() {
             Some((0xc0, rest)) => {
@@ -269,11 +332,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self.deserialize_unit(visitor)
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
+    #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        if let Some(len) = self.short_array() {
+            return self.items(len, visitor);
+        }
         match self.head()? {
             Head::Array(len) => self.items(len, visitor),
             _ => Err(ReadError::Kind),
@@ -306,6 +374,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
+        if let Some(len) = self.short_array() {
+            return self.items(len, visitor);
+        }
         match self.head()? {
             Head::Array(len) => self.items(len, visitor),
             Head::Map(len) => self.fields(len, visitor),
@@ -319,15 +390,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        let before = self.rest;
-        let has_content = match self.head()? {
-            Head::Map(1) => true,
-            Head::Text(_) => false,
-            _ => return Err(ReadError::Kind),
+        let has_content = match self.rest {
+            // A map of one: the variant's name, and its content.
+            [0x81, rest @ ..] => {
+                self.rest = rest;
+                true
+            }
+            [0xa0..=0xbf | 0xd9..=0xdb, ..] => false,
+            [] => return Err(ReadError::Short),
+            [..] => return Err(ReadError::Kind),
         };
-        if !has_content {
-            self.rest = before;
-        }
         self.sink()?;
         let value = visitor.visit_enum(Variant { reader: self, has_content })?;
         self.rise();

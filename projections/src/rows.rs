@@ -27,7 +27,7 @@ pub struct Rows {
     cached_rows_max: usize,
 }
 
-/// A row in use; none if it was deleted or is taken out.
+/// A row in use; none if it was deleted, is taken out, or was never there.
 struct Slot {
     row: Option<Box<dyn AnyRow>>,
     changed: bool,
@@ -112,10 +112,9 @@ impl Rows {
             return slot.row.as_ref().map(|row| copy(key, &**row)).transpose();
         }
         let row = self.saved::<T>(key)?;
-        if let Some(row) = &row {
-            let slot = Slot { row: Some(Box::new(row.clone())), changed: false, used: true };
-            self.in_use.insert(key.clone(), slot);
-        }
+        // That there is none is worth remembering too.
+        let known = row.clone().map(|row| Box::new(row) as Box<dyn AnyRow>);
+        self.in_use.insert(key.clone(), Slot { row: known, changed: false, used: true });
         Ok(row)
     }
 

@@ -212,8 +212,16 @@ impl Year {
 
 /// The year of UTC that an instant lies in, held within what a calendar reaches.
 fn year_of(micros: i64) -> i16 {
-    let at = Timestamp::from_micros(micros).into();
-    TimeZone::UTC.to_datetime(at).year().clamp(YEAR_FIRST, YEAR_LAST)
+    // The Gregorian calendar has 146,097 days in 400 years; its remainder begins with March of year 0, so that the
+    // leap day is the last of a year (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+    const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
+    let days = micros.div_euclid(MICROS_PER_DAY) + 719_468;
+    let day = days.rem_euclid(146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    // The first of January is day 306 of a year that begins in March.
+    let begun = i64::from(day - (365 * year + year / 4 - year / 100) >= 306);
+    let year = days.div_euclid(146_097) * 400 + year + begun;
+    i16::try_from(year).unwrap_or(if micros < 0 { YEAR_FIRST } else { YEAR_LAST }).clamp(YEAR_FIRST, YEAR_LAST)
 }
 
 fn year_begins(year: i16) -> i64 {
@@ -316,6 +324,16 @@ mod tests {
         let (from, to) = (at("2025-12-31T00:00[Asia/Kolkata]"), at("2026-01-03T00:00[Asia/Kolkata]"));
         assert_eq!(always.open_between(from, to), 3 * 24 * 60 * MINUTE);
         assert_eq!(always.last_within(from, 2 * 24 * 60 * MINUTE), Some(at("2026-01-02T00:00[Asia/Kolkata]")));
+    }
+
+    #[test]
+    fn years_are_those_of_the_calendar() {
+        for year in YEAR_FIRST..YEAR_LAST {
+            let begins = year_begins(year);
+            assert_eq!(year_of(begins), year);
+            assert_eq!(year_of(begins - 1), (year - 1).max(YEAR_FIRST));
+        }
+        assert_eq!((year_of(i64::MIN), year_of(i64::MAX)), (YEAR_FIRST, YEAR_LAST));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use crate::reader::{Live, Shared};
 use crate::table::Table;
 use clew_domain::content::{Commitment, ContentId, ContentRef};
 use clew_domain::conversation::{
-    ConversationEvent as E, MessageKind, MessageReceived, ReplyMode, ReplyOrigin, ReplySent, Started, Visibility,
+    Assignee, AssignmentCause, ConversationEvent as E, MessageKind, MessageReceived, ReplyMode, ReplyOrigin, ReplySent,
+    ResolveReason, ReturnCause, Started, Visibility,
 };
-
 use clew_domain::fact::{Actor, Event, Fact, NewFact, Position};
 use clew_domain::ids::{
     CalendarId, ChannelId, CommandId, ContactId, ConversationId, CorrelationId, EventId, MessageId, SlaPolicyId,
@@ -22,6 +22,7 @@ use clew_domain::time::Timestamp;
 use clew_domain::workspace::WorkspaceEvent;
 use clew_eventstore::cursor::Cursor;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +72,8 @@ struct Desk {
     sequence: u64,
     now: Timestamp,
     random: u64,
+    /// How far each conversation is in its course.
+    steps: HashMap<u64, u8>,
     folding: Duration,
 }
 
@@ -82,7 +85,7 @@ pub fn run(dir: &Path, conversations: u64, events: u64, mut step: impl FnMut(&st
     step("opening conversations");
     let (begin_events_per_s, _) = desk.measured(2 * conversations, |desk, n| desk.begin(n / 2, n % 2 == 1))?;
     step("folding with all of them open");
-    let (open_events_per_s, fold_events_per_s) = desk.measured(events, |desk, n| desk.goes_on(n, conversations))?;
+    let (open_events_per_s, fold_events_per_s) = desk.measured(events, |desk, _| desk.goes_on(conversations))?;
     let reader = SlaReader::new(Arc::clone(&desk.shared));
     step("pages");
     let mut pages = Vec::with_capacity(PAGES);
@@ -130,7 +133,8 @@ impl Desk {
         let engine = Engine::resume(spec, table, 1)?;
         let now = Timestamp::from_micros(1_790_000_000_000_000);
         let shared = Arc::new(Shared::new(spec, live));
-        let mut desk = Self { shared, engine, sequence: 0, now, random: 1, folding: Duration::ZERO };
+        let mut desk =
+            Self { shared, engine, sequence: 0, now, random: 1, steps: HashMap::new(), folding: Duration::ZERO };
         let settings = [desk.setting(calendar()), desk.setting(policy(3_600))];
         desk.take(&settings)?;
         Ok(desk)
@@ -182,20 +186,25 @@ impl Desk {
         self.fact(conversation(n).into(), Event::Conversation(event))
     }
 
-    /// A reply, a message, an assignment to a team, or back from a pause, in turn.
-    fn goes_on(&mut self, n: u64, conversations: u64) -> Fact {
-        let event = match n % 5 {
-            0 => reply(),
-            1 | 3 => message(),
-            2 => E::Assigned {
-                to: clew_domain::conversation::Assignee::Team(TeamId(Uuid::from_u64_pair(9, n % TEAMS))),
-                cause: clew_domain::conversation::AssignmentCause::ByHand,
-            },
-            _ => E::Pended { until: None },
-        };
+    /// What happens next in some conversation: each goes from an answer over a pause to its end, and begins again.
+    fn goes_on(&mut self, conversations: u64) -> Fact {
         // Most of what happens at a desk happens to a few of its conversations.
-        let range = if n.is_multiple_of(4) { conversations } else { (conversations / 50).max(1) };
+        let range = if self.roll().is_multiple_of(4) { conversations } else { (conversations / 50).max(1) };
         let which = self.roll() % range;
+        let known = self.steps.entry(which).or_default();
+        let step = *known;
+        *known = (step + 1) % 10;
+        let event = match step {
+            0 => E::Assigned {
+                to: Assignee::Team(TeamId(Uuid::from_u64_pair(9, which % TEAMS))),
+                cause: AssignmentCause::ByHand,
+            },
+            1 | 6 => reply(),
+            2 => E::Pended { until: None },
+            3 | 8 => E::ReturnedToNew { cause: ReturnCause::ByHand },
+            7 => E::Resolved { reason: ResolveReason::Answered, bulk: None },
+            _ => message(),
+        };
         self.fact(conversation(which).into(), Event::Conversation(event))
     }
 
@@ -352,7 +361,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut desk = Desk::open(dir.path()).unwrap();
         desk.measured(5_000, |desk, n| desk.begin(n / 2, n % 2 == 1)).unwrap();
-        desk.measured(5_000, |desk, n| desk.goes_on(n, 2_500)).unwrap();
+        desk.measured(5_000, |desk, _| desk.goes_on(2_500)).unwrap();
         let reader = SlaReader::new(Arc::clone(&desk.shared));
         let before = all(&reader, desk.now);
         assert!(before.len() > 2_500, "more clocks than are moved at once");
@@ -362,7 +371,7 @@ mod tests {
         assert_ne!(before, after, "the promise is shorter by half");
         let (table, cursor) = desk.shared.read_live(|live| (live.table.clone(), live.cursor.clone()));
         assert_eq!(all(&SlaReader::still(table, cursor), desk.now), after);
-        desk.measured(2_000, |desk, n| desk.goes_on(n, 2_500)).unwrap();
+        desk.measured(2_000, |desk, _| desk.goes_on(2_500)).unwrap();
         let (table, cursor) = desk.shared.read_live(|live| (live.table.clone(), live.cursor.clone()));
         assert_eq!(all(&SlaReader::still(table, cursor), desk.now), all(&reader, desk.now));
     }

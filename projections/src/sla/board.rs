@@ -1,5 +1,5 @@
-//! The clocks that run, in the order of their due instants, in memory: made from the rows, following each save. An
-//! edit of the rules that applies to open clocks moves them here, a part at a time, so that no reader waits for it.
+//! The clocks that run, in the order of their due instants, in memory: made from the rows, following each save. After
+//! an edit of the rules that applies to open clocks they are put in order anew, beside those that are read meanwhile.
 
 use super::query::Scope;
 use super::row::{Row, stored_rows};
@@ -17,8 +17,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use uuid::Uuid;
 
-/// Conversations that an edit moves at once, while readers wait.
-const MOVED_AT_ONCE: usize = 500;
+/// Threads that read the rows at once, at most.
+const PARTS_MAX: usize = 8;
 /// An edit over no more conversations than this is done before anybody can read.
 const MOVED_BEFORE_READS_MAX: usize = 500;
 
@@ -118,13 +118,7 @@ struct Shared {
 impl Board {
     /// The clocks of the rows of a table.
     pub(super) fn derive(table: &Table) -> Result<Arc<dyn Derived>, FoldError> {
-        let mut inner = Inner { timeline: timeline_in(table)?, ..Inner::default() };
-        for stored in stored_rows(table) {
-            let (conversation, row) = stored?;
-            let places = row.places(&inner.timeline);
-            inner.move_to(conversation, places);
-        }
-        let inner = RwLock::new(inner);
+        let inner = RwLock::new(Inner::of(table, timeline_in(table)?)?);
         Ok(Arc::new(Self { shared: Arc::new(Shared { table: table.clone(), inner, edit: Mutex::default() }) }))
     }
 
@@ -204,50 +198,82 @@ impl Shared {
         self.edit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves every clock to where the rules put it now, until no further edit came meanwhile.
+    /// Puts every clock where the rules put it now, until no further edit came meanwhile.
     fn carry_out(&self) {
         loop {
             {
                 let mut edit = self.edit();
+                edit.moved = HashSet::default();
                 if !std::mem::take(&mut edit.again) {
                     edit.under_way = false;
-                    edit.moved = HashSet::default();
                     return;
                 }
             }
-            let conversations: Vec<Uuid> = {
-                let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-                inner.slots.keys().copied().collect()
-            };
-            for part in conversations.chunks(MOVED_AT_ONCE) {
-                self.move_part(part);
+            let timeline = Arc::clone(&self.inner.read().unwrap_or_else(PoisonError::into_inner).timeline);
+            match Inner::of(&self.table, timeline) {
+                Ok(inner) => self.replace(inner),
+                // A row that can't be read halts the fold, or whoever asks for it; the clocks stay where they are.
+                Err(error) => tracing::error!(%error, "an edit of service levels can't move the clocks that run"),
             }
         }
     }
 
-    /// What is saved while the part is looked at is newer than what was read of it, and stays.
-    fn move_part(&self, part: &[Uuid]) {
-        self.edit().moved.clear();
-        let timeline = Arc::clone(&self.inner.read().unwrap_or_else(PoisonError::into_inner).timeline);
-        let places = part.iter().filter_map(|id| {
-            let key = super::row_key(ConversationId(*id));
-            // A row that can't be read halts the fold, or whoever asks for it; its clock stays where it is.
-            let bytes = self.table.get(key.as_ref()).ok()??;
-            let row = decode::<Row>(key.as_ref(), &bytes).ok()?;
-            Some((ConversationId(*id), row.places(&timeline)))
-        });
-        let places: Vec<(ConversationId, Places)> = places.collect();
+    /// What was saved since the rows were read stays as it is.
+    fn replace(&self, mut with: Inner) {
         let edit = self.edit();
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        for (conversation, places) in places {
-            if !edit.moved.contains(&conversation.0) {
-                inner.move_to(conversation, places);
-            }
+        for id in &edit.moved {
+            with.move_to(ConversationId(*id), inner.places_of(*id));
         }
+        with.timeline = Arc::clone(&inner.timeline);
+        let before = std::mem::replace(&mut *inner, with);
+        drop(inner);
+        drop(edit);
+        drop(before);
     }
 }
 
 impl Inner {
+    /// The clocks of the rows of a table, under these rules. The rows are read by as many threads as there are cores.
+    fn of(table: &Table, timeline: Arc<Timeline>) -> Result<Self, FoldError> {
+        let parts = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(PARTS_MAX));
+        let read = |part| {
+            let rows = stored_rows(table, part, parts);
+            rows.map(|stored| stored.map(|(conversation, row)| (conversation, row.places(&timeline)))).collect()
+        };
+        let found: Vec<Vec<(ConversationId, Places)>> = std::thread::scope(|scope| {
+            let beside: Vec<_> = (1..parts).map(|part| scope.spawn(move || read(part))).collect();
+            let first = read(0);
+            let rest = beside.into_iter().map(|part| part.join().unwrap_or(Err(FoldError::Panicked)));
+            std::iter::once(first).chain(rest).collect::<Result<_, FoldError>>()
+        })?;
+        let mut inner = Self { timeline, ..Self::default() };
+        inner.slots.reserve(found.iter().map(Vec::len).sum());
+        let mut lists = Vec::<[Vec<Entry>; 2]>::new();
+        for (conversation, places) in found.into_iter().flatten() {
+            let slots = places.map(|place| place.map(|place| inner.slot(place)));
+            for (slot, answer) in slots.into_iter().zip([true, false]) {
+                let Some(Slot { cell, due, awaited }) = slot else { continue };
+                lists.resize_with(inner.cells.len(), Default::default);
+                lists[cell as usize][usize::from(awaited)].push(Entry { due, conversation, answer });
+            }
+            if slots != [None; 2] {
+                inner.slots.insert(conversation.0, slots);
+            }
+        }
+        for ((_, clocks), [broken, awaited]) in inner.cells.iter_mut().zip(lists) {
+            *clocks = Clocks { awaited: awaited.into_iter().collect(), broken: broken.into_iter().collect() };
+        }
+        Ok(inner)
+    }
+
+    /// Where the clocks of a conversation stand.
+    fn places_of(&self, conversation: Uuid) -> Places {
+        let slots = self.slots.get(&conversation).copied().unwrap_or_default();
+        let place = |slot: Slot| Place { cell: self.cells[slot.cell as usize].0, due: slot.due, awaited: slot.awaited };
+        slots.map(|slot| slot.map(place))
+    }
+
     /// The rules through time, as the rows tell.
     pub(super) fn timeline(&self) -> &Arc<Timeline> {
         &self.timeline

@@ -48,9 +48,17 @@ pub(super) fn told_of(clock: &Clock, broken: Option<Promise>) -> Option<SlaBreac
     Some(SlaBreach { metric: broken.metric, policy: broken.policy, due: broken.due_at?, clock: clock.started_by })
 }
 
-/// Every row of a table.
-pub(super) fn stored_rows(table: &Table) -> impl Iterator<Item = Result<(ConversationId, Row), FoldError>> {
-    table.prefix(b"R", false).map(|entry| {
+/// The rows of a table, or one part of so many: ids are spread evenly, so that parts are about equally large.
+pub(super) fn stored_rows(
+    table: &Table,
+    part: usize,
+    parts: usize,
+) -> impl Iterator<Item = Result<(ConversationId, Row), FoldError>> {
+    let bound = |part: usize| match u8::try_from(part * 256 / parts) {
+        Ok(byte) => vec![b'R', byte],
+        Err(_) => vec![b'R' + 1],
+    };
+    table.range(&bound(part), Some(&bound(part + 1)), false).map(|entry| {
         let (key, value) = entry?;
         let damaged = |what: String| FoldError::Damaged { table: b'R', what };
         let conversation = row_id(&key).ok_or_else(|| damaged("its key holds no id".to_owned()))?;
