@@ -94,6 +94,11 @@ export function initials(name) {
   return [words[0], words.length > 1 ? words[words.length - 1] : ''].map((w) => [...(w ?? '')][0] ?? '').join('').toUpperCase() || '?';
 }
 
+/** Does something once what is drawn now is on the screen. @param {() => void} act */
+export function afterPaint(act) {
+  requestAnimationFrame(() => setTimeout(act));
+}
+
 /** A colour wheel angle that stays the same for a name. @param {string} name */
 export function hue(name) {
   let sum = 0;

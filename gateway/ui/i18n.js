@@ -6,7 +6,7 @@ import en from './locales/en.js';
 /** @typedef {string|Partial<Record<Intl.LDMLPluralRule, string>>} Text */
 
 /** @type {Record<string, () => Promise<{default: Record<Key, Text>}>>} */
-const LOCALES = { en: () => import('./locales/en.js'), fr: () => import('./locales/fr.js') };
+const LOCALES = { en: async () => ({ default: en }), fr: () => import('./locales/fr.js') };
 
 /** @type {Record<string, Text>} */
 let texts = en;

@@ -17,7 +17,7 @@ import { openHelp, openPalette } from './components/palette.js';
 import { manageSavedReplies } from './components/saved-replies.js';
 import { PLACES, shell } from './components/shell.js';
 import { mountToasts } from './components/toast.js';
-import { deskPage } from './pages/desk.js';
+import { deskPage, openListOf } from './pages/desk.js';
 import { signInPage } from './pages/sign-in.js';
 
 /** @typedef {{element: HTMLElement, update?: (route: import('./router.js').Route) => void, shortcuts?: import('./shortcuts.js').Shortcut[]}} Page */
@@ -37,11 +37,14 @@ const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 let signedIn = new AbortController();
 
 async function start() {
+  const asked = session.me();
+  // Looked at below; until then nobody waits for it.
+  asked.catch(() => undefined);
   await applyRememberedLook();
   mountToasts();
   onSignedOut(() => state.me && askSignIn());
   try {
-    await enter(await session.me());
+    await enter(await asked);
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return askSignIn();
     fill(root, placeholder('warn', t('start.failed'), problemText(error), h('button', { type: 'button', onClick: () => location.reload() }, t('retry'))));
@@ -59,6 +62,8 @@ function askSignIn() {
 async function enter(me) {
   state.me = me;
   state.notices.unread = me.unread_notifications;
+  const first = currentRoute();
+  if (may('read_conversations') && first.page === 'desk') openListOf(first);
   await applyPreferences(me.preferences);
   signedIn = new AbortController();
   const { signal } = signedIn;

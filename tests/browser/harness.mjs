@@ -139,7 +139,11 @@ export class Desk {
     desk.server = server;
     desk.faults = [];
     desk.context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', permissions: ['clipboard-read', 'clipboard-write'], baseURL: server.url, ...options });
-    if (process.env.CLEW_TEST_UI && !built) await desk.context.route('**/ui/**', fromDisk);
+    if (process.env.CLEW_TEST_UI && !built) {
+      await desk.context.route('**/ui/**', fromDisk);
+      // The page with the server's headers, and with each file by itself.
+      await desk.context.route(`${server.url}/`, async (route) => route.fulfill({ response: await route.fetch(), path: join(process.env.CLEW_TEST_UI, 'index.html') }));
+    }
     desk.page = await desk.context.newPage();
     desk.page.setDefaultTimeout(WAIT_MS_MAX);
     desk.page.on('pageerror', (error) => desk.faults.push(`error: ${error.stack ?? error.message}`));

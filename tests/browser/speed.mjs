@@ -52,29 +52,36 @@ test(`speed: a conversation of ${MESSAGES} messages opens at once`, async ({ bro
   for (let n = 0; n < MESSAGES; n++) id = await server.incoming(CHAT, handle, `Message number ${n}, as long as messages of people are when they explain what happened.`, 'Long Story');
   const desk = await Desk.open(browser, server, 'noah', { built: true });
   await desk.page.locator('.row').first().waitFor();
-  const times = [];
+  const shown = [];
+  const whole = [];
   for (let run = 0; run < 5; run++) {
     await desk.page.evaluate(() => (location.hash = '#/desk/new'));
     await desk.page.waitForFunction(() => !document.querySelector('.timeline .message'));
-    times.push(
-      await desk.page.evaluate(
-        ([id, count]) =>
-          new Promise((resolve) => {
-            const began = performance.now();
-            const see = () => {
-              if (document.querySelectorAll('.timeline .message').length < count) return requestAnimationFrame(see);
+    const [first, all] = await desk.page.evaluate(
+      ([id, count]) =>
+        new Promise((resolve) => {
+          const began = performance.now();
+          let first = 0;
+          const see = () => {
+            const there = document.querySelectorAll('.timeline .message').length;
+            if (there && !first) {
               document.body.getBoundingClientRect();
-              resolve(performance.now() - began);
-            };
-            location.hash = `#/desk/new/${id}`;
-            see();
-          }),
-        /** @type {const} */ ([id, MESSAGES]),
-      ),
+              first = performance.now() - began;
+            }
+            if (there < count) return requestAnimationFrame(see);
+            document.body.getBoundingClientRect();
+            resolve([first, performance.now() - began]);
+          };
+          location.hash = `#/desk/new/${id}`;
+          see();
+        }),
+      /** @type {const} */ ([id, MESSAGES]),
     );
+    shown.push(first);
+    whole.push(all);
   }
-  measured(`opening ${MESSAGES} messages`, `${ms(median(times))} (${times.map(ms).join(', ')})`);
-  assert.ok(median(times) < 3000);
+  measured(`opening ${MESSAGES} messages`, `what is in sight after ${ms(median(shown))} (${shown.map(ms).join(', ')}), all of them in the page after ${ms(median(whole))}`);
+  assert.ok(median(whole) < 3000);
   const end = await desk.page.evaluate(() => {
     const box = /** @type {Element} */ (document.querySelector('.timeline'));
     return box.scrollHeight - box.scrollTop - box.clientHeight;

@@ -1,6 +1,6 @@
 // What was said and done in a conversation, in order, under the days; earlier conversations stand above.
 
-import { fill, h, keyed } from '../dom.js';
+import { afterPaint, fill, h, keyed } from '../dom.js';
 import { icon } from '../icons.js';
 import { conversation } from '../endpoints.js';
 import { currentLanguage, clock, day, moment, t, tSlug } from '../i18n.js';
@@ -18,6 +18,8 @@ import { announce, tell } from './toast.js';
 /** @typedef {{sort: 'entry', entry: Entry}|{sort: 'audit', entry: import('../types.js').AuditEntry}|{sort: 'day', at: string}|{sort: 'out', item: import('../drafts.js').Outgoing}} Line */
 
 const BOTTOM_PX = 60;
+/** Lines of a long conversation that are drawn before the others: more than are in sight. */
+const FIRST_LINES = 30;
 /** What the entries themselves already show. */
 const SHOWN_AS_ENTRIES = new Set(['message_received', 'reply_sent', 'note_added', 'delivery_accepted', 'delivery_failed']);
 
@@ -54,7 +56,10 @@ export function timeline({ signal, writeNote, putBack }) {
       fill(lines);
       drawEarlier();
     }
-    keyed(lines, arrange(), identify, build);
+    const all = arrange();
+    const some = fresh && all.length > 2 * FIRST_LINES;
+    keyed(lines, some ? all.slice(-FIRST_LINES) : all, identify, build);
+    if (some) afterPaint(draw);
     if (!stay) toEnd();
     hear(fresh, stay);
   }

@@ -1,6 +1,6 @@
 // The desk: queues, the open conversation, the contact. Puts the three panes together and answers the keyboard.
 
-import { fill, h } from '../dom.js';
+import { afterPaint, fill, h } from '../dom.js';
 import { t } from '../i18n.js';
 import { refreshCounts } from '../feed.js';
 import { problemText } from '../problems.js';
@@ -23,6 +23,18 @@ import { timeline } from '../components/timeline.js';
 const QUEUES = /** @type {const} */ (['new', 'pending', 'resolved']);
 const FILTERS = ['channel', 'team', 'assignee', 'topic', 'text', 'order'];
 const CONTACT_HIDDEN = 'clew.contact-hidden';
+
+/**
+ * Reads the list that an address names; says whether its filters are others than before.
+ * @param {import('../router.js').Route} route
+ */
+export function openListOf(route) {
+  const queue = QUEUES.find((q) => q === route.rest[0]) ?? 'new';
+  const filters = Object.fromEntries(Object.entries(route.query).filter(([name]) => FILTERS.includes(name)));
+  const changed = JSON.stringify(filters) !== JSON.stringify(list.filters);
+  openList(queue, filters);
+  return changed;
+}
 
 /** @param {AbortSignal} signal */
 export function deskPage(signal) {
@@ -55,11 +67,7 @@ export function deskPage(signal) {
       wanted = route.rest[1] ?? '';
       openThread(route.rest[0] ?? null);
     } else {
-      const queue = QUEUES.find((q) => q === route.rest[0]) ?? 'new';
-      const filters = Object.fromEntries(Object.entries(route.query).filter(([name]) => FILTERS.includes(name)));
-      const changed = JSON.stringify(filters) !== JSON.stringify(list.filters);
-      openList(queue, filters);
-      if (changed) refreshCounts();
+      if (openListOf(route)) refreshCounts();
       openThread(route.rest[1] ?? null);
     }
     element.classList.toggle('has-conversation', Boolean(thread.id));
@@ -103,7 +111,8 @@ export function deskPage(signal) {
     if (!wanted) return;
     const message = wanted;
     wanted = '';
-    requestAnimationFrame(() => showMessage(message));
+    // Behind the lines that the timeline adds then.
+    afterPaint(() => showMessage(message));
   }
 
   /** @param {boolean} on @param {boolean} [keep] */
