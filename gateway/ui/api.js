@@ -31,6 +31,9 @@ export function onSignedOut(act) {
   signedOut = act;
 }
 
+/** The position behind which the feed tells of everything; empty before the session's first answer. */
+export const feedBegins = () => begun;
+
 /** Forgets what was seen, for the next agent. */
 export function forgetSession() {
   seen = '';
@@ -46,7 +49,7 @@ export function forgetSession() {
 export async function read(path, options = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: options.accept ?? 'application/json' };
-  if (seen) headers['Clew-Min-Position'] = seen;
+  if (seen || begun) headers['Clew-Min-Position'] = seen || begun;
   const response = await send(path + search(options.query), { headers, signal: options.signal });
   if (response.ok) begun ||= response.headers.get('Clew-Position') ?? '';
   return answer(response);

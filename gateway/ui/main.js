@@ -37,9 +37,11 @@ const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 let signedIn = new AbortController();
 
 async function start() {
+  // Both are asked for before anything is drawn; what comes of them is looked at below, and by the list.
   const asked = session.me();
-  // Looked at below; until then nobody waits for it.
   asked.catch(() => undefined);
+  const first = currentRoute();
+  if (first.page === 'desk') openListOf(first);
   await applyRememberedLook();
   mountToasts();
   onSignedOut(() => state.me && askSignIn());
@@ -62,8 +64,6 @@ function askSignIn() {
 async function enter(me) {
   state.me = me;
   state.notices.unread = me.unread_notifications;
-  const first = currentRoute();
-  if (may('read_conversations') && first.page === 'desk') openListOf(first);
   await applyPreferences(me.preferences);
   signedIn = new AbortController();
   const { signal } = signedIn;

@@ -1,5 +1,6 @@
 // The list that is open: its filters, the rows read so far, and what an event changes in them. Draws nothing.
 
+import { feedBegins } from './api.js';
 import { queues } from './endpoints.js';
 import { debounce } from './dom.js';
 import { emit, ownId, state } from './store.js';
@@ -48,12 +49,15 @@ export const reloadList = debounce(() => readFirst(), 50);
 async function readFirst() {
   reading?.abort();
   const mine = (reading = new AbortController());
+  const early = !feedBegins();
   list.loading = true;
   list.error = null;
   emit('list');
   try {
     const limit = Math.min(Math.max(PAGE, list.rows.length), 200);
     const page = await queues.rows(list.queue, list.filters, null, limit, mine.signal);
+    // Asked for together with the session, it may be from before the place from which the feed goes on.
+    if (early && page.position !== feedBegins()) reloadList();
     list.rows = page.rows;
     list.next = page.next;
     list.total = page.total;
