@@ -47,7 +47,8 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> 
             collect(root, &path, files)?;
         } else if matches!(extension, "html" | "css" | "js" | "json" | "webmanifest" | "svg" | "png" | "ico" | "woff2")
         {
-            let text = if matches!(extension, "html" | "css" | "js") { fs::read_to_string(&path)? } else { String::new() };
+            let text =
+                if matches!(extension, "html" | "css" | "js") { fs::read_to_string(&path)? } else { String::new() };
             let path = path.strip_prefix(root).map_err(io::Error::other)?.to_str();
             let path = path.ok_or_else(|| io::Error::other("a file of the screen has an odd name"))?;
             files.insert(path.to_owned(), text);
@@ -82,10 +83,9 @@ impl Join {
         let joined = format!("let {all};\n{}export {{ {all} }};\n", self.text);
         let mut made = BTreeMap::from([(JOINED_SCRIPT.to_owned(), joined)]);
         for (path, exports) in &self.exports {
-            let exports = exports.iter().map(|(name, outside)| match name == outside {
-                true => name.clone(),
-                false => format!("{name} as {outside}"),
-            });
+            let exports = exports
+                .iter()
+                .map(|(name, outside)| if name == outside { name.clone() } else { format!("{name} as {outside}") });
             let exports = exports.collect::<Vec<_>>().join(", ");
             made.insert(path.clone(), format!("export {{ {exports} }} from '/ui/{JOINED_SCRIPT}';\n"));
         }
