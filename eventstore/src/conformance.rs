@@ -329,6 +329,9 @@ pub async fn contents_are_read_until_erased(Subject { store, keep: _keep }: Subj
     assert_eq!(store.read_content(ContentId(1)).await, Ok(None));
     assert_eq!(store.read_content(ContentId(3)).await, Ok(None));
     assert_eq!(store.read_content(ContentId(2)).await, Ok(Some(content(2, 0))));
+    let many = [2, 1, 4, 2].map(ContentId).to_vec();
+    let each = vec![Some(content(2, 0)), None, None, Some(content(2, 0))];
+    assert_eq!(store.read_contents(many).await, Ok(each), "each in its place");
     assert_eq!(store.erase(vec![ContentId(1)]).await, Ok(()), "erasing again changes nothing");
     assert_eq!(bodies(&read(&*store, stream(1), 0).await), [fact(0)], "facts stay");
 }

@@ -8,9 +8,13 @@ use clew_domain::fact::{Fact, NewFact, Position};
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Reads of single contents under way at once, where a backend knows no better.
+const CONTENTS_READ_AT_ONCE: usize = 32;
 
 /// Facts in log order, of one partition or of several.
 pub type Batch = Arc<Vec<Fact>>;
@@ -76,6 +80,12 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// A content as it was stored; `None` when it was erased or never was.
     fn read_content(&self, id: ContentId) -> BoxFuture<'_, Result<Option<SealedContent>, StoreError>>;
+
+    /// Contents as they were stored, each in the place of its id: [`read_content`](Self::read_content) for many at once.
+    fn read_contents(&self, ids: Vec<ContentId>) -> BoxFuture<'_, Result<Vec<Option<SealedContent>>, StoreError>> {
+        let reads = ids.into_iter().map(|id| self.read_content(id));
+        stream::iter(reads).buffered(CONTENTS_READ_AT_ONCE).try_collect().boxed()
+    }
 
     /// Removes contents and overwrites their bytes; answers when that is durable. Unknown ids are passed over.
     fn erase(&self, ids: Vec<ContentId>) -> BoxFuture<'_, Result<(), StoreError>>;

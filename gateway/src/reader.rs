@@ -5,12 +5,13 @@ use crate::error::{Problem, kinds};
 use crate::state::AppState;
 use crate::view::{ContactRef, LastMessage, Owner, Row, SlaView};
 use crate::wire::{ActorRef, AgentRef, ChannelRef, Ref};
-use clew_domain::content::ContentRef;
+use clew_domain::content::{ContentId, ContentRef};
 use clew_domain::fact::Actor;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, GroupId, TeamId, TopicId};
 use clew_domain::plaintext::{self, ContactIdentity};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::WorkspaceState;
+use clew_eventstore::sealed::SealedContent;
 use clew_projections::queues;
 use clew_projections::sla::SlaReader;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,8 @@ pub struct Reader<'a> {
     app: &'a AppState,
     workspace: Arc<WorkspaceState>,
     contacts: HashMap<ContactId, ContactRef>,
+    /// Contents that the store was asked for ahead, as it has them.
+    fetched: HashMap<ContentId, Option<SealedContent>>,
     sla: SlaReader,
     now: Timestamp,
 }
@@ -32,7 +35,8 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Names as this workspace has them.
     pub fn new(app: &'a AppState, workspace: Arc<WorkspaceState>) -> Self {
-        Self { app, workspace, contacts: HashMap::new(), sla: app.projections.sla(), now: app.clock.now() }
+        let (contacts, fetched) = (HashMap::new(), HashMap::new());
+        Self { app, workspace, contacts, fetched, sla: app.projections.sla(), now: app.clock.now() }
     }
 
     /// Clocks as this view has them at this instant.
@@ -41,9 +45,41 @@ impl<'a> Reader<'a> {
         Self { sla, now, ..self }
     }
 
+    /// Asks the store for what is opened next, all at once: each on its own would take a change of threads.
+    pub async fn fetch(&mut self, contents: impl IntoIterator<Item = ContentRef>) -> Result<(), Problem> {
+        let mut ids: Vec<_> = contents.into_iter().map(|it| it.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let read = self.app.store.read_contents(ids.clone()).await?;
+        self.fetched = ids.into_iter().zip(read).collect();
+        Ok(())
+    }
+
+    /// [`fetch`](Self::fetch) of what these rows show.
+    pub async fn fetch_rows(&mut self, rows: &[queues::Row]) -> Result<(), Problem> {
+        let mut contents = Vec::with_capacity(2 * rows.len());
+        for row in rows {
+            contents.extend(row.last_message.iter().filter(|it| !it.masked).map(|it| it.content));
+            contents.extend(self.identity(row.contact)?);
+        }
+        self.fetch(contents).await
+    }
+
+    /// Where the name of a contact is, if it is not known yet and not forgotten.
+    pub fn identity(&self, contact: ContactId) -> Result<Option<ContentRef>, Problem> {
+        if self.contacts.contains_key(&contact) {
+            return Ok(None);
+        }
+        let row = self.app.projections.contacts().contact(contact)?;
+        Ok(row.filter(|row| row.forgotten.is_none()).map(|row| row.identity))
+    }
+
     /// The value of a content; none if it was erased.
     pub async fn open<T: DeserializeOwned>(&self, content: ContentRef) -> Result<Option<T>, Problem> {
-        self.app.open(content).await
+        match self.fetched.get(&content.id) {
+            Some(sealed) => self.app.open_sealed(content, sealed.as_ref()),
+            None => self.app.open(content).await,
+        }
     }
 
     /// The agent, named.

@@ -200,8 +200,18 @@ impl AppState {
 
     /// What a person wrote; none if it is erased.
     pub async fn open<T: DeserializeOwned>(&self, content: ContentRef) -> Result<Option<T>, Problem> {
-        let Some(sealed) = self.store.read_content(content.id).await? else { return Ok(None) };
-        match self.vault.open_value(&sealed, &content.commitment) {
+        let sealed = self.store.read_content(content.id).await?;
+        self.open_sealed(content, sealed.as_ref())
+    }
+
+    /// What a person wrote, from what the store has of it.
+    pub fn open_sealed<T: DeserializeOwned>(
+        &self,
+        content: ContentRef,
+        sealed: Option<&SealedContent>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(sealed) = sealed else { return Ok(None) };
+        match self.vault.open_value(sealed, &content.commitment) {
             Ok(value) => Ok(Some(value)),
             Err(OpenError::Erased(_)) => Ok(None),
             Err(error) => Err(error.into()),

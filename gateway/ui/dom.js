@@ -99,6 +99,9 @@ export function afterPaint(act) {
   requestAnimationFrame(() => setTimeout(act));
 }
 
+/** Answers after so long. @param {number} ms */
+export const waited = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** A colour wheel angle that stays the same for a name. @param {string} name */
 export function hue(name) {
   let sum = 0;

@@ -13,7 +13,6 @@ let texts = en;
 let language = 'en';
 /** The language with the browser's region, where it has one: 'en-GB' writes dates as 'en-US' does not. */
 let region = 'en';
-let plurals = new Intl.PluralRules('en');
 /** @type {Map<string, any>} */
 let formats = new Map();
 
@@ -31,7 +30,6 @@ export async function useLanguage(wanted) {
   texts = (await LOCALES[wanted]()).default;
   language = wanted;
   region = navigator.languages.find((l) => l.slice(0, 2) === wanted) ?? wanted;
-  plurals = new Intl.PluralRules(wanted);
   formats = new Map();
   document.documentElement.lang = wanted;
 }
@@ -60,12 +58,15 @@ export const hasText = (key) => key in texts;
 /** @param {Text|undefined} text @param {Record<string, any>} [values] */
 function render(text, values) {
   if (text === undefined) return undefined;
-  const chosen = typeof text === 'string' ? text : (text[plurals.select(Number(values?.n ?? 0))] ?? text.other ?? '');
+  const chosen = typeof text === 'string' ? text : (text[pluralOf(Number(values?.n ?? 0))] ?? text.other ?? '');
   return chosen.replaceAll(/\{(\w+)\}/g, (_, name) => {
     const value = values?.[name];
     return typeof value === 'number' ? number(value) : String(value ?? '');
   });
 }
+
+/** @param {number} n */
+const pluralOf = (n) => format('plural', () => new Intl.PluralRules(language)).select(n);
 
 /** @template T @param {string} name @param {() => T} make @returns {T} */
 function format(name, make) {
@@ -75,6 +76,8 @@ function format(name, make) {
 
 /** @param {number} value */
 export function number(value) {
+  // Written alike everywhere: the first format that a page makes takes a tenth of all the time until it is usable.
+  if (Number.isInteger(value) && Math.abs(value) < 1000) return String(value);
   return format('number', () => new Intl.NumberFormat(region)).format(value);
 }
 
@@ -149,8 +152,5 @@ export function duration(ms, style = 'narrow') {
   return `${unit(hours, 'hour', style)} ${unit(minutes % 60, 'minute', style)}`;
 }
 
-/** @param {number} value @param {string} name @param {'narrow'|'long'} style */
-function unit(value, name, style) {
-  const display = style === 'narrow' ? 'short' : 'long';
-  return format(`${name}${style}`, () => new Intl.NumberFormat(region, { style: 'unit', unit: name, unitDisplay: display })).format(value);
-}
+/** @param {number} n @param {string} name @param {'narrow'|'long'} style */
+const unit = (n, name, style) => t(/** @type {Key} */ (`unit.${name}.${style}`), { n });

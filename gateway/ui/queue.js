@@ -22,6 +22,8 @@ export const list = {
 
 /** @type {AbortController|null} */
 let reading = null;
+/** The last reading of the first page. */
+let firstRead = Promise.resolve();
 /** What events told while a read was on its way: its answer may be from before them. @type {Map<string, Row|null>} */
 const meanwhile = new Map();
 
@@ -40,8 +42,11 @@ export function openList(queue, filters) {
   list.rows = [];
   list.next = null;
   list.total = 0;
-  readFirst();
+  firstRead = readFirst();
 }
+
+/** Answers when the first page of the list that was opened last is there, or can't be read. */
+export const listRead = () => firstRead;
 
 /** Reads the list afresh, keeping what is shown until the answer is there. */
 export const reloadList = debounce(() => readFirst(), 50);

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::HashMap;
 
-/// Decoded rows kept at most, but for those in use since the last save but one.
-const CACHED_ROWS_MAX: usize = 20_000;
+/// Decoded rows kept at most, but for those in use since the last look for rows that are not.
+const CACHED_ROWS_MAX: usize = 40_000;
 
 /// The rows of one projection, as its fold reads and changes them.
 pub struct Rows {
@@ -25,6 +25,8 @@ pub struct Rows {
     /// Rows that stay as they are, since the last save.
     once: Vec<Change>,
     cached_rows_max: usize,
+    /// Rows kept after the last look for rows that are not in use.
+    kept: usize,
 }
 
 /// A row in use; none if it was deleted, is taken out, or was never there.
@@ -70,6 +72,7 @@ impl Rows {
             marks: HashMap::default(),
             once: Vec::new(),
             cached_rows_max: CACHED_ROWS_MAX,
+            kept: 0,
         }
     }
 
@@ -208,8 +211,10 @@ impl Rows {
         }
         changes.extend(self.marks.drain());
         changes.append(&mut self.once);
-        if self.in_use.len() > self.cached_rows_max {
+        // Between two looks lies time for what is used now and then to be used again.
+        if self.in_use.len() > self.cached_rows_max.max(self.kept + self.cached_rows_max / 2) {
             self.in_use.retain(|_, slot| std::mem::take(&mut slot.used));
+            self.kept = self.in_use.len();
         }
         Ok(changes)
     }
@@ -223,6 +228,7 @@ impl Rows {
     pub(crate) fn discard(&mut self) {
         self.changed.clear();
         self.in_use.clear();
+        self.kept = 0;
         self.marks.clear();
         self.once.clear();
     }

@@ -34,6 +34,11 @@ fn groups_key(contact: ContactId) -> Key {
     Key::of(b'G').id(contact.0)
 }
 
+/// How many memberships of groups there are.
+fn memberships_key() -> Key {
+    Key::of(b'N')
+}
+
 fn row_key(conversation: ConversationId) -> Key {
     Key::of(b'R').id(conversation.0)
 }
@@ -56,7 +61,7 @@ fn untold_key(conversation: ConversationId, breach: &SlaBreach) -> Key {
 
 impl Projection for Sla {
     const NAME: &'static str = "sla";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const DERIVE: Option<Derive> = Some(board::Board::derive);
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
@@ -76,9 +81,7 @@ fn converse(rows: &mut Rows, conversation: ConversationId, fact: &Fact, event: &
     let key = row_key(conversation);
     let mut row = rows.take::<Row>(&key)?.unwrap_or_default();
     let groups = match row.clocks.contact() {
-        Some(contact) if depends_on_groups(event) => {
-            rows.get::<Vec<GroupId>>(&groups_key(contact))?.unwrap_or_default()
-        }
+        Some(contact) if depends_on_groups(event) => groups(rows, contact)?,
         Some(_) | None => Vec::new(),
     };
     let (place, seen) = (tally::Place::of(&row.clocks), row.broken());
@@ -113,6 +116,14 @@ fn depends_on_groups(event: &E) -> bool {
     matches!(event, E::MessageReceived(_) | E::ReplySent(_) | E::ReturnedToNew { .. })
 }
 
+fn groups(rows: &mut Rows, contact: ContactId) -> Result<Vec<GroupId>, FoldError> {
+    // Most desks have none; then no row is looked for that is not there.
+    if rows.get::<i64>(&memberships_key())?.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(rows.get::<Vec<GroupId>>(&groups_key(contact))?.unwrap_or_default())
+}
+
 fn timeline(rows: &mut Rows) -> Result<Arc<Timeline>, FoldError> {
     Ok(rows.get::<Arc<Timeline>>(&timeline_key())?.unwrap_or_default())
 }
@@ -124,11 +135,15 @@ fn regroup(rows: &mut Rows, contact: ContactId, event: &ContactEvent) -> Result<
             let mut groups = rows.take::<Vec<GroupId>>(&key)?.unwrap_or_default();
             groups.push(*group);
             rows.put(&key, groups);
+            rows.add(&memberships_key(), 1)?;
         }
         ContactEvent::GroupLeft { group } => {
             let mut groups = rows.take::<Vec<GroupId>>(&key)?.unwrap_or_default();
+            let before = groups.len();
             groups.retain(|known| known != group);
+            let left = before - groups.len();
             rows.put(&key, groups);
+            rows.add(&memberships_key(), -i64::try_from(left).unwrap_or(i64::MAX))?;
         }
         ContactEvent::FirstSeen { .. }
         | ContactEvent::IdentityChanged { .. }

@@ -39,7 +39,7 @@ use clew_domain::fact::{Fact, Position};
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
 use disk::unavailable;
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 use futures::stream::{BoxStream, StreamExt, unfold};
 use keeper::Role;
 use queue::{Job, Prepared, Queue};
@@ -386,6 +386,20 @@ impl EventStore for Store {
         blocking(&self.shared, move |shared| {
             let candidates = shared.contents().candidates(id);
             candidates.read(id)
+        })
+        .boxed()
+    }
+
+    fn read_contents(&self, ids: Vec<ContentId>) -> BoxFuture<'_, Result<Vec<Option<SealedContent>>, StoreError>> {
+        if ids.is_empty() {
+            return ready(Ok(Vec::new())).boxed();
+        }
+        blocking(&self.shared, move |shared| {
+            let read = |id| {
+                let candidates = shared.contents().candidates(id);
+                candidates.read(id)
+            };
+            ids.into_iter().map(read).collect()
         })
         .boxed()
     }

@@ -159,19 +159,20 @@ pub async fn show(
     let summary = summary(&mut reader, &known).await?;
     let ids = app.projections.contacts().conversations(contact, CONVERSATIONS_MAX)?;
     let mut conversations = Vec::new();
-    for row in app.projections.queues().rows(ids)?.iter().filter(|row| caller.sees(row.channel, row.agent)) {
+    let mut rows = app.projections.queues().rows(ids)?;
+    rows.retain(|row| caller.sees(row.channel, row.agent));
+    reader.fetch_rows(&rows).await?;
+    for row in &rows {
         conversations.push(reader.row(row).await?);
     }
-    let attributes = attributes(&app, &caller, &mut reader, &known).await?;
+    let attributes = attributes(&caller, &mut reader, &known).await?;
     Ok(Json(ContactView { summary, attributes, conversations }))
 }
 
-async fn attributes(
-    app: &AppState,
-    caller: &Caller,
-    reader: &mut Reader<'_>,
-    known: &Known,
-) -> Result<Vec<AttributeView>, Problem> {
+async fn attributes(caller: &Caller, reader: &mut Reader<'_>, known: &Known) -> Result<Vec<AttributeView>, Problem> {
+    if known.forgotten.is_none() {
+        reader.fetch(known.attributes.values().map(|held| held.value)).await?;
+    }
     let mut views = Vec::new();
     for (key, defined) in &caller.workspace.attributes {
         let held = if known.forgotten.is_some() { None } else { known.attributes.get(key) };
@@ -179,7 +180,7 @@ async fn attributes(
             continue;
         }
         let value = match held {
-            Some(held) => app.open::<AttributeValue>(held.value).await?.map(|value| value.text),
+            Some(held) => reader.open::<AttributeValue>(held.value).await?.map(|value| value.text),
             None => None,
         };
         let set_by = match held {

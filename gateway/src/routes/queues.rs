@@ -167,6 +167,7 @@ pub async fn page(
             (found.rows, found.next, views.queues.count(queue, &filter)?)
         };
         searched += wanted;
+        reader.fetch_rows(&found).await?;
         for row in &found {
             if narrowed.at.is_some() && !seen_now(&app, &caller, row)? {
                 continue;

@@ -119,9 +119,10 @@ pub async fn list(
 
 async fn view(app: &AppState, caller: &Caller, kept: &Kept, query: Option<&str>) -> Result<CollectionView, Problem> {
     let query = query.unwrap_or_default().trim().to_lowercase();
+    let sealed = app.store.read_contents(kept.replies.iter().map(|reply| reply.content.id).collect()).await?;
     let mut replies = Vec::new();
-    for reply in &kept.replies {
-        if let Some(SavedReply { title, text }) = app.open(reply.content).await?
+    for (reply, sealed) in kept.replies.iter().zip(sealed) {
+        if let Some(SavedReply { title, text }) = app.open_sealed(reply.content, sealed.as_ref())?
             && (title.to_lowercase().contains(&query) || text.to_lowercase().contains(&query))
         {
             replies.push(ReplyView { id: reply.id, title, text });

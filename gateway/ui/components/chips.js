@@ -65,8 +65,8 @@ export function slaClock(sla) {
     const long = duration(Math.abs(left_ms), 'long');
     const metric = tSlug('sla', sla.metric);
     element.setAttribute('aria-label', t(state === 'red' ? 'sla.late' : state === 'orange' ? 'sla.soon' : 'sla.left', { metric, time: long }));
-    element.title = `${element.getAttribute('aria-label')} · ${exact(sla.due_at)}`;
   };
+  element.addEventListener('pointerenter', () => (element.title = `${element.getAttribute('aria-label')} · ${exact(sla.due_at)}`));
   refresh();
   return { element, refresh };
 }

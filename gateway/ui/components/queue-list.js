@@ -1,6 +1,6 @@
 // The rows of a queue, windowed: however long the list, only the rows in sight are in the page.
 
-import { h } from '../dom.js';
+import { afterPaint, h } from '../dom.js';
 import { icon } from '../icons.js';
 import { brief, t, tSlug } from '../i18n.js';
 import { list, readMore, reloadList } from '../queue.js';
@@ -14,6 +14,9 @@ import { avatar, contactName, placeholder, skeleton, slaClock } from './chips.js
 const ROW_REM = 5.5;
 const OVERSCAN = 6;
 
+/** Whether times can be written without making the first rows wait for what the browser knows of dates. */
+let timely = false;
+
 /**
  * @param {object} options
  * @param {AbortSignal} options.signal
@@ -25,14 +28,22 @@ export function queueList({ signal, openId, selection, onSelect }) {
   const rowHeight_px = ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
   const rows = h('ul', { class: 'rows', 'aria-label': t('list.label') });
   const state = h('div', { class: 'list-state' });
-  const element = h('div', { class: 'list', onScroll: () => requestAnimationFrame(draw) }, rows, state);
+  // As of the last frame: asked of the element, each drawing would have the page laid out first.
+  let height = 0;
+  let top = 0;
+  const element = h('div', { class: 'list', onScroll: () => requestAnimationFrame(scrolled) }, rows, state);
   /** @type {Map<string, {row: Row, open: boolean, element: HTMLElement, tick: () => void}>} */
   const nodes = new Map();
 
+  function scrolled() {
+    top = element.scrollTop;
+    draw();
+  }
+
   function draw() {
-    const height = element.clientHeight || 800;
-    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight_px) - OVERSCAN);
-    const last = Math.min(list.rows.length, Math.ceil((element.scrollTop + height) / rowHeight_px) + OVERSCAN);
+    top = Math.max(0, Math.min(top, list.rows.length * rowHeight_px - height));
+    const first = Math.max(0, Math.floor(top / rowHeight_px) - OVERSCAN);
+    const last = Math.min(list.rows.length, Math.ceil((top + (height || window.innerHeight)) / rowHeight_px) + OVERSCAN);
     rows.style.setProperty('--rows', String(list.rows.length));
     const wanted = new Set();
     for (let index = first; index < last; index++) {
@@ -59,6 +70,7 @@ export function queueList({ signal, openId, selection, onSelect }) {
     }
     if (last > list.rows.length - 20 && list.next) readMore();
     drawState();
+    if (!timely && nodes.size) afterPaint(() => ((timely = true), tick()));
   }
 
   function drawState() {
@@ -74,7 +86,7 @@ export function queueList({ signal, openId, selection, onSelect }) {
   function build(row, open) {
     const unread = row.unanswered > 0 && row.queue !== 'resolved';
     const clock = row.sla && row.queue !== 'resolved' ? slaClock(row.sla) : null;
-    const time = h('time', { class: 'row-time', datetime: row.updated_at }, brief(row.updated_at));
+    const time = h('time', { class: 'row-time', datetime: row.updated_at }, timely ? brief(row.updated_at) : '');
     const box =
       selection &&
       h('input', {
@@ -123,8 +135,12 @@ export function queueList({ signal, openId, selection, onSelect }) {
 
   on('list', draw, signal);
   on('thread', draw, signal);
-  on('tick', () => nodes.forEach((n) => n.tick()), signal);
-  const resized = new ResizeObserver(() => draw());
+  const tick = () => nodes.forEach((n) => n.tick());
+  on('tick', tick, signal);
+  const resized = new ResizeObserver(() => {
+    height = element.clientHeight;
+    scrolled();
+  });
   resized.observe(element);
   signal.addEventListener('abort', () => resized.disconnect());
 

@@ -3,6 +3,10 @@
 export default {
   open: 'Open', add: 'Add', cancel: 'Cancel', close: 'Close', copy: 'Copy', loading: 'Loading…', more: 'Show more', name: 'Name', no: 'No', yes: 'Yes', save: 'Save', retry: 'Try again',
   remove: 'Remove', 'remove-named': 'Remove {name}', rename: 'Rename', 'rename-named': 'Rename {name}', 'edit-named': 'Edit {name}', edit: 'Edit', skip: 'Skip to the page', 'back-to-list': 'Back to the list',
+  'unit.second.narrow': '{n} sec', 'unit.second.long': { one: '{n} second', other: '{n} seconds' },
+  'unit.minute.narrow': '{n} min', 'unit.minute.long': { one: '{n} minute', other: '{n} minutes' },
+  'unit.hour.narrow': '{n} hr', 'unit.hour.long': { one: '{n} hour', other: '{n} hours' },
+  'unit.day.narrow': { one: '{n} day', other: '{n} days' }, 'unit.day.long': { one: '{n} day', other: '{n} days' },
   'time.now': 'now', 'sign-out': 'Sign out',
   'sign-out.drafts': { one: 'You have {n} unsent draft. Signing out discards it, because this computer may be shared.', other: 'You have {n} unsent drafts. Signing out discards them, because this computer may be shared.' },
   'start.failed': 'Clew did not start', 'nav.label': 'Pages', 'toast.region': 'Notices', 'connection.lost': 'Connection lost. What you see may be out of date; drafts are kept and it resumes by itself.',

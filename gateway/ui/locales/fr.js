@@ -4,6 +4,10 @@
 export default {
   open: 'Ouvrir', add: 'Ajouter', cancel: 'Annuler', close: 'Fermer', copy: 'Copier', loading: 'Chargement…', more: 'Afficher plus', name: 'Nom', no: 'Non', yes: 'Oui', save: 'Enregistrer', retry: 'Réessayer',
   remove: 'Retirer', 'remove-named': 'Retirer {name}', rename: 'Renommer', 'rename-named': 'Renommer {name}', 'edit-named': 'Modifier {name}', edit: 'Modifier', skip: 'Aller à la page', 'back-to-list': 'Retour à la liste',
+  'unit.second.narrow': '{n} s', 'unit.second.long': { one: '{n} seconde', other: '{n} secondes' },
+  'unit.minute.narrow': '{n} min', 'unit.minute.long': { one: '{n} minute', other: '{n} minutes' },
+  'unit.hour.narrow': '{n} h', 'unit.hour.long': { one: '{n} heure', other: '{n} heures' },
+  'unit.day.narrow': '{n} j', 'unit.day.long': { one: '{n} jour', other: '{n} jours' },
   'time.now': 'à l’instant', 'sign-out': 'Se déconnecter',
   'sign-out.drafts': { one: 'Vous avez {n} brouillon non envoyé. La déconnexion l’efface, car ce poste peut être partagé.', other: 'Vous avez {n} brouillons non envoyés. La déconnexion les efface, car ce poste peut être partagé.' },
   'start.failed': 'Clew n’a pas démarré', 'nav.label': 'Pages', 'toast.region': 'Avis', 'connection.lost': 'Connexion perdue. L’affichage peut dater ; les brouillons sont conservés et tout reprend seul.',

@@ -13,6 +13,7 @@ use crate::view::{
 use crate::wire::ChannelRef;
 use axum::extract::State;
 use clew_domain::contact::ContactEvent;
+use clew_domain::content::ContentRef;
 use clew_domain::conversation::{Direction, ReplyMode};
 use clew_domain::fact::Event;
 use clew_domain::ids::{AgentId, ChannelId, ContactId, ConversationId, GroupId, MessageId};
@@ -130,6 +131,18 @@ async fn past(app: &AppState, id: ConversationId, then: &Then) -> Result<Convers
     reader.map_err(|_| Problem::new(&kinds::STORE_CORRUPT))
 }
 
+/// What is opened to show an entry.
+fn contents_of(entry: &conversation::Entry) -> Vec<ContentRef> {
+    match entry {
+        conversation::Entry::Message(message) if message.masked.is_none() => {
+            let labels = message.attachments.iter().filter(|it| it.masked.is_none()).map(|it| it.label);
+            [message.content].into_iter().chain(message.receipt).chain(labels).collect()
+        }
+        conversation::Entry::Note(note) if note.masked.is_none() => vec![note.content],
+        conversation::Entry::Message(_) | conversation::Entry::Note(_) => Vec::new(),
+    }
+}
+
 struct Assembly<'a> {
     app: &'a AppState,
     caller: Option<&'a Caller>,
@@ -157,6 +170,9 @@ impl<'a> Assembly<'a> {
     }
 
     async fn conversation(mut self, shown: Shown) -> Result<ConversationView, Problem> {
+        let mut contents: Vec<_> = shown.entries.iter().flat_map(contents_of).collect();
+        contents.extend(self.reader.identity(shown.header.started.contact)?);
+        self.reader.fetch(contents).await?;
         let mut entries = Vec::with_capacity(shown.entries.len());
         for entry in &shown.entries {
             entries.push(match entry {
