@@ -153,6 +153,7 @@ export function replyBox({ signal, contact, moved }) {
 
   function grow() {
     input.style.setProperty('height', 'auto');
+    if (!input.value) return;
     input.style.setProperty('height', `${Math.min(input.scrollHeight + 2, ROWS_PX_MAX)}px`);
   }
 

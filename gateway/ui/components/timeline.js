@@ -31,6 +31,8 @@ export function timeline({ signal, writeNote, putBack }) {
   const scroll = h('div', { class: 'timeline', tabIndex: 0, role: 'region', 'aria-label': t('timeline.label'), onScroll: () => ((pinned = atEnd()), (jump.hidden = pinned)) }, h('div', { class: 'timeline-inner' }, earlier, lines));
   let shown = '';
   let newest = '';
+  /** Whether all lines are drawn, not just those at the end. */
+  let whole = true;
   /** Whether the end is in sight, and is to stay so when sizes change. */
   let pinned = true;
 
@@ -44,8 +46,10 @@ export function timeline({ signal, writeNote, putBack }) {
   function draw() {
     const { data, id } = thread;
     if (!data) {
-      if (shown !== id) fill(lines);
-      if (shown !== id) fill(earlier);
+      if (shown === id) return;
+      shown = '';
+      fill(lines);
+      fill(earlier);
       return;
     }
     const fresh = shown !== id;
@@ -57,9 +61,11 @@ export function timeline({ signal, writeNote, putBack }) {
       drawEarlier();
     }
     const all = arrange();
-    const some = fresh && all.length > 2 * FIRST_LINES;
-    keyed(lines, some ? all.slice(-FIRST_LINES) : all, identify, build);
-    if (some) afterPaint(draw);
+    if (fresh) {
+      whole = all.length <= 2 * FIRST_LINES;
+      if (!whole) afterPaint(() => ((whole = true), draw()));
+    }
+    keyed(lines, whole ? all : all.slice(-FIRST_LINES), identify, build);
     if (!stay) toEnd();
     hear(fresh, stay);
   }
