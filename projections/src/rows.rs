@@ -38,15 +38,15 @@ struct Slot {
 }
 
 trait AnyRow: Send {
-    fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error>;
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error>;
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 impl<T: Serialize + Send + 'static> AnyRow for T {
-    fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
-        rmp_serde::to_vec(self)
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error> {
+        rmp_serde::encode::write(into, self)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -199,10 +199,13 @@ impl Rows {
     /// What was changed since the last call, encoded; from now on it counts as saved.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, FoldError> {
         let mut changes = Vec::with_capacity(self.pending());
+        // Made here and copied at their size: a value that grows where it stays is moved several times.
+        let mut encoded = Vec::new();
         for key in self.changed.drain(..) {
             let Some(slot) = self.in_use.get_mut(&key) else { continue };
-            let value = slot.row.as_ref().map(|row| row.encode()).transpose();
-            let value = value.map_err(|error| damaged(&key, &error.to_string()))?;
+            encoded.clear();
+            let row = slot.row.as_ref().map(|row| row.encode(&mut encoded)).transpose();
+            let value = row.map_err(|error| damaged(&key, &error.to_string()))?.map(|()| encoded.clone());
             slot.changed = false;
             if value.is_none() {
                 self.in_use.remove(&key);
