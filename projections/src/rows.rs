@@ -24,6 +24,8 @@ pub struct Rows {
     marks: HashMap<Vec<u8>, Option<Vec<u8>>, Fast>,
     /// Rows that stay as they are, since the last save.
     once: Vec<Change>,
+    /// Where values are made, to be copied at their size: one that grows where it stays is moved several times.
+    encoded: Vec<u8>,
     cached_rows_max: usize,
     /// Rows kept after the last look for rows that are not in use.
     kept: usize,
@@ -71,6 +73,7 @@ impl Rows {
             changed: Vec::new(),
             marks: HashMap::default(),
             once: Vec::new(),
+            encoded: Vec::new(),
             cached_rows_max: CACHED_ROWS_MAX,
             kept: 0,
         }
@@ -180,8 +183,9 @@ impl Rows {
 
     /// Writes a row that the fold never reads or changes again.
     pub(crate) fn write_once<T: Serialize>(&mut self, key: &Key, row: &T) -> Result<(), FoldError> {
-        let value = rmp_serde::to_vec(row).map_err(|error| damaged(key, &error.to_string()))?;
-        self.once.push((key.as_ref().to_vec(), Some(value)));
+        self.encoded.clear();
+        rmp_serde::encode::write(&mut self.encoded, row).map_err(|error| damaged(key, &error.to_string()))?;
+        self.once.push((key.as_ref().to_vec(), Some(self.encoded.clone())));
         Ok(())
     }
 
@@ -199,13 +203,11 @@ impl Rows {
     /// What was changed since the last call, encoded; from now on it counts as saved.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, FoldError> {
         let mut changes = Vec::with_capacity(self.pending());
-        // Made here and copied at their size: a value that grows where it stays is moved several times.
-        let mut encoded = Vec::new();
         for key in self.changed.drain(..) {
             let Some(slot) = self.in_use.get_mut(&key) else { continue };
-            encoded.clear();
-            let row = slot.row.as_ref().map(|row| row.encode(&mut encoded)).transpose();
-            let value = row.map_err(|error| damaged(&key, &error.to_string()))?.map(|()| encoded.clone());
+            self.encoded.clear();
+            let row = slot.row.as_ref().map(|row| row.encode(&mut self.encoded)).transpose();
+            let value = row.map_err(|error| damaged(&key, &error.to_string()))?.map(|()| self.encoded.clone());
             slot.changed = false;
             if value.is_none() {
                 self.in_use.remove(&key);
