@@ -79,10 +79,8 @@ impl Projection for Sla {
 fn converse(rows: &mut Rows, conversation: ConversationId, fact: &Fact, event: &E) -> Result<(), FoldError> {
     let timeline = timeline(rows)?;
     let key = row_key(conversation);
-    let mut row = match event {
-        E::Started(_) => Row::default(),
-        _ => rows.take::<Row>(&key)?.unwrap_or_default(),
-    };
+    let begins = matches!(event, E::Started(_));
+    let mut row = if begins { Row::default() } else { rows.take::<Row>(&key)?.unwrap_or_default() };
     let groups = match row.clocks.contact() {
         Some(contact) if depends_on_groups(event) => groups(rows, contact)?,
         Some(_) | None => Vec::new(),

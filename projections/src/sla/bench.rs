@@ -4,6 +4,7 @@ use super::board::Board;
 use super::{Scope, Sla, SlaReader};
 use crate::bench::BenchError;
 use crate::engine::Engine;
+use crate::histories::Traffic;
 use crate::projection::{FoldError, Spec};
 use crate::reader::{Live, Shared};
 use crate::table::Table;
@@ -22,7 +23,7 @@ use clew_domain::time::Timestamp;
 use clew_domain::workspace::WorkspaceEvent;
 use clew_eventstore::cursor::Cursor;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +49,13 @@ pub struct Report {
     pub conversations: u64,
     /// Facts in a second while they began: folded, put in order and saved.
     pub begin_events_per_s: f64,
-    /// Facts in a second with all of them open: replies and further messages, folded, put in order and saved.
+    /// Facts in a second with all of them open, while contacts write and are answered as people do
+    /// (`histories/traffic.rs`): folded, put in order and saved.
+    pub traffic_events_per_s: f64,
+    /// The same without saving: folded alone.
+    pub traffic_fold_events_per_s: f64,
+    /// Facts in a second with all of them open, where a quarter of them are of any of these: folded, put in order and
+    /// saved.
     pub open_events_per_s: f64,
     /// The same without saving: folded alone.
     pub fold_events_per_s: f64,
@@ -80,9 +87,10 @@ struct Desk {
 /// Folds a log of so many open conversations and so many further facts, with rows in `dir`, which is to be empty.
 /// `step` is told what comes next.
 pub fn run(dir: &Path, conversations: u64, events: u64, mut step: impl FnMut(&str)) -> Result<Report, BenchError> {
-    std::fs::create_dir_all(dir)?;
-    let mut desk = Desk::open(dir)?;
+    step("contacts write and are answered");
+    let (traffic_events_per_s, traffic_fold_events_per_s) = traffic(&dir.join("traffic"), conversations, events)?;
     step("opening conversations");
+    let mut desk = Desk::open(&dir.join("all"))?;
     let (begin_events_per_s, _) = desk.measured(2 * conversations, |desk, n| desk.begin(n / 2, n % 2 == 1))?;
     step("folding with all of them open");
     let (open_events_per_s, fold_events_per_s) = desk.measured(events, |desk, _| desk.goes_on(conversations))?;
@@ -102,6 +110,8 @@ pub fn run(dir: &Path, conversations: u64, events: u64, mut step: impl FnMut(&st
     Ok(Report {
         conversations,
         begin_events_per_s,
+        traffic_events_per_s,
+        traffic_fold_events_per_s,
         open_events_per_s,
         fold_events_per_s,
         due_page_p50_us: at(&mut pages, 50),
@@ -110,6 +120,30 @@ pub fn run(dir: &Path, conversations: u64, events: u64, mut step: impl FnMut(&st
         edit_page_p99_us: at(&mut meanwhile, 99),
         edit_page_max_us: at(&mut meanwhile, 100),
         open_s,
+    })
+}
+
+/// Fills a desk at which nobody answers, then measures it while contacts are answered.
+fn traffic(dir: &Path, conversations: u64, events: u64) -> Result<(f64, f64), BenchError> {
+    let mut desk = Desk::bare(dir)?;
+    let mut traffic = Traffic::unanswered(1);
+    let mut ahead = Vec::new();
+    while traffic.open() < conversations {
+        ahead.extend(traffic.advance());
+        if ahead.len() >= FACTS_PER_SAVE {
+            desk.take(&ahead)?;
+            ahead.clear();
+        }
+    }
+    traffic.answer_from_now_on();
+    let mut ahead = VecDeque::from(ahead);
+    desk.measured(events, |_, _| {
+        loop {
+            if let Some(fact) = ahead.pop_front() {
+                return fact;
+            }
+            ahead.extend(traffic.advance());
+        }
     })
 }
 
@@ -128,16 +162,21 @@ fn page(reader: &SlaReader, now: Timestamp, n: usize) -> Result<Duration, BenchE
 
 impl Desk {
     fn open(dir: &Path) -> Result<Self, BenchError> {
+        let mut desk = Self::bare(dir)?;
+        let settings = [desk.setting(calendar()), desk.setting(policy(3_600))];
+        desk.take(&settings)?;
+        Ok(desk)
+    }
+
+    /// Without anything promised.
+    fn bare(dir: &Path) -> Result<Self, BenchError> {
+        std::fs::create_dir_all(dir)?;
         let (spec, table) = (Spec::of::<Sla>(), Table::open(dir, CACHE_BYTES)?);
         let live = Live::new(spec, table.clone(), spec.version, Cursor::start(1))?;
         let engine = Engine::resume(spec, table, 1)?;
         let now = Timestamp::from_micros(1_790_000_000_000_000);
         let shared = Arc::new(Shared::new(spec, live));
-        let mut desk =
-            Self { shared, engine, sequence: 0, now, random: 1, steps: HashMap::new(), folding: Duration::ZERO };
-        let settings = [desk.setting(calendar()), desk.setting(policy(3_600))];
-        desk.take(&settings)?;
-        Ok(desk)
+        Ok(Self { shared, engine, sequence: 0, now, random: 1, steps: HashMap::new(), folding: Duration::ZERO })
     }
 
     // SplitMix64 (Steele, Lea and Flood 2014).

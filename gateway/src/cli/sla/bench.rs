@@ -43,7 +43,9 @@ impl Bench {
 fn print(it: &Report) {
     println!("{} conversations open", it.conversations);
     println!("folded and saved while they began     {:>12.0} events/s", it.begin_events_per_s);
-    println!("folded and saved with all of them open{:>12.0} events/s", it.open_events_per_s);
+    println!("contacts write and are answered, saved{:>12.0} events/s", it.traffic_events_per_s);
+    println!("folded alone                          {:>12.0} events/s", it.traffic_fold_events_per_s);
+    println!("a quarter of any of them, saved        {:>12.0} events/s", it.open_events_per_s);
     println!("folded alone                          {:>12.0} events/s", it.fold_events_per_s);
     println!("page of what is due next, p50         {:>12.0} us", it.due_page_p50_us);
     println!("page of what is due next, p99         {:>12.0} us", it.due_page_p99_us);
