@@ -2,8 +2,10 @@
 
 mod bulk;
 mod http;
+mod oracle;
 mod presence;
 mod rules;
 mod simulation;
 mod teams;
+mod weeks;
 mod world;

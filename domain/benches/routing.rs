@@ -55,7 +55,7 @@ fn main() {
     let mut first = None;
     for waiting in [1_000_u128, 10_000, 100_000, 1_000_000] {
         let mut board = Board::default();
-        board.set_workspace(Arc::clone(&workspace));
+        board.change_workspace(|it| it.clone_from(&workspace));
         for n in 0..waiting {
             line_up(&mut board, n);
         }

@@ -6,14 +6,15 @@ use clew_domain::conversation::{
     self, Conversation, MessageKind, MessageReceived, Opening, Queue, Receive, Started, Visibility,
 };
 use clew_domain::decider::Decider;
-use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event};
+use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event, facts_of};
 use clew_domain::ids::{
-    AgentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, SessionId, StreamId, StreamKind, ThreadId,
+    AgentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, SessionId, StreamId, StreamKind, TeamId,
+    ThreadId,
 };
 use clew_domain::time::Timestamp;
-use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Settings, Workspace};
+use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Settings, Workspace, WorkspaceEvent};
 use clew_eventstore::backends::memory;
-use clew_eventstore::store::EventStore;
+use clew_eventstore::store::{Commit, EventStore, StreamWrite};
 use clew_eventstore::transact::transact;
 use clew_gateway::clock::Clock;
 use clew_gateway::distributor::Distributor;
@@ -34,6 +35,8 @@ pub(super) struct World {
     stops: Vec<watch::Sender<bool>>,
     sessions: BTreeMap<AgentId, SessionId>,
     made: u128,
+    /// The version of the workspace's stream.
+    settings: u64,
 }
 
 /// What the log says of who has what.
@@ -48,37 +51,63 @@ impl World {
         let told = Arc::clone(&now);
         let clock = Box::new(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
         let store = Arc::new(memory::Store::new(1, clock, None));
-        let mut world = Self { store, now, stops: Vec::new(), sessions: BTreeMap::new(), made: 1_000 };
+        let mut world = Self { store, now, stops: Vec::new(), sessions: BTreeMap::new(), made: 1_000, settings: 0 };
         let settings = Settings { conversations_per_agent_max: HELD_MAX, ..Settings::default() };
+        world.set(workspace::Command::Create { name: "Desk".into() }).await;
+        world.set(workspace::Command::ChangeSettings { settings }).await;
+        world.connect(CHANNEL, "Letters").await;
+        world.open_accounts(agents).await;
+        world
+    }
+
+    pub(super) async fn connect(&mut self, channel: ChannelId, name: &str) {
         let profile = ChannelProfile {
             kind: ChannelKind::Generic,
-            name: "Letters".into(),
+            name: name.into(),
             visibility: Visibility::Private,
             reopens: false,
             team: None,
             reply_characters_max: None,
         };
-        world.set(workspace::Command::Create { name: "Desk".into() }).await;
-        world.set(workspace::Command::ChangeSettings { settings }).await;
-        world.set(workspace::Command::ConnectChannel { channel: CHANNEL, profile }).await;
-        for n in 0..agents {
-            let login = format!("agent{n}");
-            let roles = BTreeSet::from([Role::Agent]);
-            world.set(workspace::Command::OpenAccount { agent: agent(n), name: login.clone(), login, roles }).await;
+        self.set(workspace::Command::ConnectChannel { channel, profile }).await;
+    }
+
+    async fn open_accounts(&mut self, agents: u128) {
+        let opened = |n| {
+            let (login, roles) = (format!("agent{n}"), BTreeSet::from([Role::Agent]));
+            WorkspaceEvent::AccountOpened { agent: agent(n), name: login.clone(), login, roles }
+        };
+        self.write_settings((0..agents).map(opened).collect()).await;
+    }
+
+    pub(super) async fn join(&mut self, team: TeamId, members: Vec<AgentId>) {
+        let added = |agent| WorkspaceEvent::TeamMemberAdded { team, agent };
+        self.write_settings(members.into_iter().map(added).collect()).await;
+    }
+
+    /// Writes many facts at once: deciding on each would read the whole workspace for each.
+    async fn write_settings(&mut self, events: Vec<WorkspaceEvent>) {
+        for events in events.chunks(500) {
+            self.made += 1;
+            let command = CommandId(Uuid::from_u128(self.made));
+            let meta = CommandMeta::first(command, Actor::System, self.now(), self.settings);
+            let facts = facts_of::<Workspace>(&meta, events.to_vec());
+            let write = StreamWrite { stream: StreamId::WORKSPACE, expected: self.settings, facts };
+            let done = self.store.append(Commit { writes: vec![write], contents: Vec::new() }).await;
+            self.settings = done.expect("memory can be written").versions[0];
         }
-        world
     }
 
     pub(super) async fn set(&mut self, command: workspace::Command) {
         self.act::<Workspace>(StreamId::WORKSPACE, &command).await;
+        let written = self.store.read_stream(StreamId::WORKSPACE, self.settings).await.expect("memory can be read");
+        self.settings += u64::try_from(written.len()).expect("small");
     }
 
     async fn act<A: Aggregate>(&mut self, stream: StreamId, command: &A::Command) {
         self.made += 1;
-        let settings = self.store.read_stream(StreamId::WORKSPACE, 0).await.expect("memory can be read").len();
-        let settings = u64::try_from(settings).expect("small");
         let actor = if A::STREAM == StreamKind::Conversation { Actor::Contact(CONTACT) } else { Actor::System };
-        let meta = CommandMeta::first(CommandId(Uuid::from_u128(self.made)), actor, self.now(), settings);
+        let meta = CommandMeta::first(CommandId(Uuid::from_u128(self.made)), actor, self.now(), self.settings);
         // What is refused here is refused to an agent as well; the log is what counts.
         let _ = transact::<A>(self.store.as_ref(), stream, &meta, command, Vec::new()).await;
     }
@@ -108,11 +137,15 @@ impl World {
     }
 
     pub(super) async fn arrive(&mut self) -> ConversationId {
+        self.arrive_on(CHANNEL).await
+    }
+
+    pub(super) async fn arrive_on(&mut self, channel: ChannelId) -> ConversationId {
         self.made += 1;
         let id = Uuid::from_u128(self.made);
         let started = Started {
             contact: CONTACT,
-            channel: CHANNEL,
+            channel,
             thread: ThreadId(id),
             root: None,
             number: 1,
@@ -143,12 +176,13 @@ impl World {
     }
 
     pub(super) async fn sign_in(&mut self, agent: AgentId) {
-        self.made += 1;
-        let session = SessionId(Uuid::from_u128(self.made));
-        self.sessions.insert(agent, session);
-        self.act::<Agent>(agent.into(), &agent::Command::SignIn { session }).await;
-        let available = agent::Command::SetAvailability { availability: Availability::Available };
-        self.act::<Agent>(agent.into(), &available).await;
+        if !self.sessions.contains_key(&agent) {
+            self.made += 1;
+            let session = SessionId(Uuid::from_u128(self.made));
+            self.sessions.insert(agent, session);
+            self.act::<Agent>(agent.into(), &agent::Command::SignIn { session }).await;
+        }
+        self.set_availability(agent, Availability::Available).await;
     }
 
     pub(super) async fn sign_out(&mut self, agent: AgentId) {
@@ -161,15 +195,17 @@ impl World {
         self.act::<Agent>(agent.into(), &agent::Command::LoseConnection).await;
     }
 
-    /// Waits until nothing more is done: the log has stayed as it is for as long as work could still be under way.
+    pub(super) async fn set_availability(&mut self, agent: AgentId, availability: Availability) {
+        self.act::<Agent>(agent.into(), &agent::Command::SetAvailability { availability }).await;
+    }
+
+    /// Waits until nothing more is done. While the runtime's clock is paused a sleep ends as soon as all else waits.
     pub(super) async fn settled(&self) {
-        let mut subscription = tokio::time::Instant::now();
-        let mut head = self.store.head();
-        while subscription.elapsed() < Duration::from_millis(50) {
-            tokio::task::yield_now().await;
-            if self.store.head() != head {
-                head = self.store.head();
-                subscription = tokio::time::Instant::now();
+        loop {
+            let head = self.store.head();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if self.store.head() == head {
+                return;
             }
         }
     }

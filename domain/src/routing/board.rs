@@ -55,9 +55,14 @@ struct Rank {
 }
 
 impl Board {
-    /// Rights, teams and limits are these from now on.
-    pub fn set_workspace(&mut self, workspace: Arc<WorkspaceState>) {
-        self.workspace = workspace;
+    /// Rights, teams and limits as they are now.
+    pub fn workspace(&self) -> &Arc<WorkspaceState> {
+        &self.workspace
+    }
+
+    /// Changes rights, teams and limits: in place, unless somebody else still looks at what they were.
+    pub fn change_workspace(&mut self, change: impl FnOnce(&mut WorkspaceState)) {
+        change(Arc::make_mut(&mut self.workspace));
         let agents: Vec<AgentId> = self.desks.keys().copied().collect();
         for agent in agents {
             self.rank(agent);

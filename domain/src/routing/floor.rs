@@ -51,7 +51,6 @@ pub struct Ruling {
 /// All that routing knows.
 #[derive(Clone, Debug, Default)]
 pub struct Floor {
-    workspace: Arc<WorkspaceState>,
     settings_version: u64,
     agents: HashMap<AgentId, (u64, AgentState)>,
     /// Agents whose last session ended, or whose connection was lost.
@@ -79,11 +78,10 @@ impl Floor {
     pub fn take(&mut self, fact: &Fact) -> Option<ConversationId> {
         match &fact.event {
             Event::Workspace(event) if fact.version > self.settings_version => {
-                Workspace::evolve(Arc::make_mut(&mut self.workspace), event);
+                self.board.change_workspace(|workspace| Workspace::evolve(workspace, event));
                 self.settings_version = fact.version;
-                self.board.set_workspace(Arc::clone(&self.workspace));
                 if matches!(event, W::RuleSet { .. } | W::RulesOrdered { .. } | W::RuleRemoved { .. }) {
-                    self.silence.set_rules(fact.version, &self.workspace.automation);
+                    self.silence.set_rules(fact.version, &self.board.workspace().automation);
                 }
                 None
             }
@@ -238,8 +236,8 @@ impl Floor {
 
     fn next_release(&mut self) -> Option<Work> {
         while let Some((id, agent)) = self.left.pop_first() {
-            let still =
-                self.gone.contains(&agent) && self.workspace.settings.when_agent_leaves == WhenAgentLeaves::HandOver;
+            let when_agent_leaves = self.board.workspace().settings.when_agent_leaves;
+            let still = self.gone.contains(&agent) && when_agent_leaves == WhenAgentLeaves::HandOver;
             if let Some(tracked) = self.conversations.get(&id).filter(|it| still && owner_in_new(it) == Some(agent)) {
                 return Some(Work::Release(agent, id, tracked.last));
             }
@@ -334,7 +332,7 @@ impl Floor {
 
     /// The settings in force, and their version.
     pub fn settings(&self) -> (Arc<WorkspaceState>, u64) {
-        (Arc::clone(&self.workspace), self.settings_version)
+        (Arc::clone(self.board.workspace()), self.settings_version)
     }
 
     /// An agent as known here, with the version of their stream.

@@ -108,7 +108,7 @@ impl Desk {
     fn new() -> Self {
         let workspace = workspace();
         let mut board = Board::default();
-        board.set_workspace(Arc::clone(&workspace));
+        board.change_workspace(|it| it.clone_from(&workspace));
         Self { board, workspace, waiting: BTreeMap::new(), agents: BTreeMap::new() }
     }
 
