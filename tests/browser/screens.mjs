@@ -68,7 +68,9 @@ test('screens: nothing is cut off on a narrow window, nor at twice the size', as
     await fits('list');
     await desk.show(id);
     await fits('conversation');
-    for (const part of ['.conversation-head', '.reply-buttons .primary', '.rail']) {
+    const whose = await desk.page.locator('.assign-button span').first().boundingBox();
+    assert.ok(whose && whose.width > 40, `whose it is can be read at ${viewport.width}`);
+    for (const part of ['.conversation-head', '.assign-button', '.reply-buttons .primary', '.rail']) {
       const box = await desk.page.locator(part).boundingBox();
       assert.ok(box && box.x >= 0 && box.y >= 0 && box.x + box.width <= viewport.width + 1 && box.y + box.height <= viewport.height + 1, `${part} is in sight at ${viewport.width}`);
     }

@@ -66,11 +66,11 @@ export function contactPane({ signal, close }) {
 
   let shown = '';
   function draw() {
-    const same = JSON.stringify([data, state.reference.groups, thread.id, currentLanguage()]);
+    const same = JSON.stringify([data, state.reference.groups, thread.id, Boolean(thread.error), currentLanguage()]);
     if (same === shown) return;
     if (body.contains(document.activeElement) && document.activeElement?.matches('input, select')) return;
     shown = same;
-    if (!data) return fill(body, thread.id && [closeButton(), skeleton(5)].flat());
+    if (!data) return fill(body, thread.id && [closeButton(), !thread.error && skeleton(5)]);
     const c = data;
     const name = contactName(c);
     fill(

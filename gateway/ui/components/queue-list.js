@@ -3,7 +3,7 @@
 import { afterPaint, h } from '../dom.js';
 import { icon } from '../icons.js';
 import { brief, t, tSlug } from '../i18n.js';
-import { list, readMore, reloadList } from '../queue.js';
+import { isFiltered, list, readMore, reloadList } from '../queue.js';
 import { problemText } from '../problems.js';
 import { address } from '../router.js';
 import { on } from '../store.js';
@@ -23,8 +23,9 @@ let timely = false;
  * @param {() => string|null} options.openId the conversation that is open
  * @param {Set<string>} [options.selection] makes rows selectable
  * @param {() => void} [options.onSelect]
+ * @param {() => void} options.unfilter takes all filters away
  */
-export function queueList({ signal, openId, selection, onSelect }) {
+export function queueList({ signal, openId, selection, onSelect, unfilter }) {
   const rowHeight_px = ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
   const rows = h('ul', { class: 'rows', 'aria-label': t('list.label') });
   const state = h('div', { class: 'list-state' });
@@ -78,6 +79,7 @@ export function queueList({ signal, openId, selection, onSelect }) {
       const again = h('button', { type: 'button', onClick: () => reloadList() }, t('retry'));
       state.replaceChildren(placeholder('warn', t('list.failed'), problemText(list.error), again));
     } else if (list.loading && !list.rows.length) state.replaceChildren(skeleton(6));
+    else if (!list.rows.length && isFiltered()) state.replaceChildren(placeholder('search', t('list.none-found'), t('list.none-found-hint'), h('button', { type: 'button', onClick: unfilter }, t('filter.clear'))));
     else if (!list.rows.length) state.replaceChildren(placeholder('inbox', t('list.empty'), t(`list.empty.${list.queue}`)));
     else state.replaceChildren(...(list.loading ? [h('p', { class: 'muted list-more' }, t('loading'))] : []));
   }

@@ -15,7 +15,7 @@ export default {
   'sign-in.title': 'Sign in', 'sign-in.intro': 'Good to see you. Your conversations are waiting.', 'sign-in.region': 'Platform', 'sign-in.login': 'Login', 'sign-in.password': 'Password', 'sign-in.button': 'Sign in',
 
   'queue.label': 'Queues', 'queue.new': 'New', 'queue.pending': 'Pending', 'queue.resolved': 'Resolved',
-  'list.label': 'Conversations', 'list.empty': 'Nothing here', 'list.empty.new': 'Every contact has an answer. New messages appear here by themselves.', 'list.empty.pending': 'No conversation waits for a contact or for work of ours.', 'list.empty.resolved': 'No conversation here is done yet.',
+  'list.label': 'Conversations', 'list.none-found': 'Nothing found', 'list.none-found-hint': 'No conversation of this queue passes the filters.', 'filter.clear': 'Take the filters away', 'list.empty': 'Nothing here', 'list.empty.new': 'Every contact has an answer. New messages appear here by themselves.', 'list.empty.pending': 'No conversation waits for a contact or for work of ours.', 'list.empty.resolved': 'No conversation here is done yet.',
   'list.failed': 'This could not be read', 'list.no-message': 'No message', 'list.select': 'Select {name}', 'list.unanswered': { one: '{n} unanswered message', other: '{n} unanswered messages' }, 'list.unread': 'Unanswered: ', 'list.us': 'You:',
   'filter.all': 'All', 'filter.mine': 'Mine', 'filter.unassigned': 'Unassigned', 'filter.any': 'Any', 'filter.channel': 'Channel', 'filter.team': 'Team', 'filter.topic': 'Topic', 'filter.text': 'Search', 'filter.order': 'Order', 'filter.whose': 'Assigned to', 'filter.chosen': '{filter}: {name}',
   'order.priority': 'Most urgent first', 'order.due': 'Due first', 'order.newest': 'Newest first', 'order.oldest': 'Oldest first',
@@ -25,6 +25,7 @@ export default {
   'conversation.label': 'Conversation', 'conversation.none': 'No conversation is open', 'conversation.none-hint': 'Choose one from the list, or press J for the first that waits.', 'conversation.failed': 'The conversation could not be opened', 'conversation.copy-link': 'Copy the link',
   'visibility.public': 'Public', 'visibility.private': 'Private',
   'state.pend': 'Pend', 'state.resolve': 'Resolve', 'state.resolve-why': 'Resolve with a reason', 'state.return': 'Back to New', 'state.pended': 'Moved to Pending', 'state.resolved': 'Resolved', 'state.returned': 'Back in New', 'state.until': 'until {at}',
+  'pend.until': 'Pend until a time', 'pend.hour': 'In an hour', 'pend.hours': 'In three hours', 'pend.tomorrow': 'Tomorrow morning', 'pend.monday': 'Monday morning', 'pend.choose': 'Another time…', 'pend.time': 'Date and time', 'pend.explained': 'It comes back to New at that time, or sooner if the contact writes.', 'pend.past': 'That time is past. Choose one that is ahead.', 'pend.done': 'Pending until {at}',
   'reason.answered': 'Answered', 'reason.no_reply_needed': 'No reply needed', 'reason.spam': 'Spam', 'reason.inactive': 'Inactive',
   'topic.add': 'Add or remove topics', 'topic.short': 'Topic', 'topic.remove': 'Remove the topic {name}', 'topic.none': 'No topic has that name',
   'view.menu': 'Conversation view', 'view.audit': 'Audit trail', 'audit.open': 'Open in the audit',

@@ -40,7 +40,7 @@ export function openListOf(route) {
 export function deskPage(signal) {
   let wanted = '';
   const tabs = h('nav', { class: 'queues', 'aria-label': t('queue.label') });
-  const rows = queueList({ signal, openId: () => thread.id });
+  const rows = queueList({ signal, openId: () => thread.id, unfilter: () => apply({}) });
   const head = conversationHead({ signal, toggleContact });
   const contact = contactPane({ signal, close: () => showContact(false) });
   const reply = replyBox({ signal, contact: contact.data, moved });
@@ -165,6 +165,7 @@ export function deskPage(signal) {
     { keys: 'n', label: t('note.add'), section: inThread, icon: 'note', act: () => reply.note(null) },
     { keys: 'e', label: t('state.resolve'), section: inThread, icon: 'check', act: () => reply.changeState('resolve') },
     { keys: 'p', label: t('state.pend'), section: inThread, icon: 'pause', act: () => reply.changeState('pend') },
+    { keys: 'b', label: t('pend.until'), section: inThread, icon: 'clock', act: () => find('[data-until]')?.click() },
     { keys: 'u', label: t('state.return'), section: inThread, icon: 'undo', act: () => reply.bringBack() },
     { keys: 'a', label: t('assign.label'), section: inThread, icon: 'user', act: () => at('[data-assign]', openAssign) },
     { keys: 't', label: t('topic.add'), section: inThread, icon: 'tag', act: () => at('[data-topic]', openTopics) },

@@ -40,7 +40,7 @@ export function supervisorPage(signal) {
   const tabs = h('nav', { class: 'queues', 'aria-label': t('queue.label') });
   const bar = h('div', { class: 'bulk-bar' });
   const agents = h('div', { class: 'table-box', tabIndex: 0, role: 'region', 'aria-label': t('supervisor.agents') });
-  const rows = queueList({ signal, openId: () => null, selection, onSelect: drawBar });
+  const rows = queueList({ signal, openId: () => null, selection, onSelect: drawBar, unfilter: () => go(address(['supervisor', list.queue]), true) });
   const element = h(
     'div',
     { class: 'sheet wide' },
@@ -98,12 +98,12 @@ export function supervisorPage(signal) {
 
   /** @param {HTMLElement} anchor */
   function assign(anchor) {
-    openPicker(anchor, { label: t('assign.label'), placeholder: t('assign.search'), align: 'end', choices: assignees, pick: (choice) => run(assignAct(target(choice.id))) });
+    openPicker(anchor, { label: t('assign.label'), placeholder: t('assign.search'), align: 'end', choices: assignees, pick: (choice) => run(t('supervisor.assign'), assignAct(target(choice.id))) });
   }
 
   /** @param {HTMLElement} anchor */
   function addTopic(anchor) {
-    openMenu(anchor, t('supervisor.topic'), state.reference.topics.map((topic) => ({ label: topic.name, act: () => run({ add_topic: topic.id }) })), { align: 'end' });
+    openMenu(anchor, t('supervisor.topic'), state.reference.topics.map((topic) => ({ label: topic.name, act: () => run(t('supervisor.topic'), { add_topic: topic.id }) })), { align: 'end' });
   }
 
   /** @param {HTMLElement} anchor */
@@ -115,7 +115,7 @@ export function supervisorPage(signal) {
       /** @type {const} */ (['answered', 'no_reply_needed', 'spam']).map((reason) => ({
         label: tSlug('reason', reason),
         act: async () => {
-          if (await confirm({ title: t('supervisor.question', { n }), text: t('supervisor.question-text'), act: t('state.resolve'), danger: false })) run({ resolve: reason });
+          if (await confirm({ title: t('supervisor.question', { n }), text: t('supervisor.question-text'), act: t('state.resolve'), danger: false })) run(t('supervisor.resolve'), { resolve: reason });
         },
       })),
       { align: 'end' },
@@ -129,11 +129,11 @@ export function supervisorPage(signal) {
     return { filter: { queue: list.queue, channel: channel || null, team: team || null, assignee: assignee || null, topic: topic || null } };
   }
 
-  /** The server goes on with it by itself; closing the window changes nothing. @param {any} act */
-  async function run(act) {
+  /** The server goes on with it by itself; closing the window changes nothing. @param {string} title @param {any} act */
+  async function run(title, act) {
     try {
       const { bulk: id, total } = await bulk.begin({ act, ...meant() }, randomId());
-      const end = await follow(id, total);
+      const end = await follow(title, id, total);
       for (const line of end.lines) if (line.outcome !== 'refused') selection.delete(line.conversation);
       const refused = end.lines.filter((line) => line.outcome === 'refused').length;
       tell([t('supervisor.done', { n: end.lines.length - refused }), refused ? t('supervisor.refused', { n: refused }) : '', end.cancelled ? t('supervisor.cancelled') : ''].filter(Boolean).join(' · '), refused ? 'error' : 'info');
@@ -147,14 +147,14 @@ export function supervisorPage(signal) {
     drawBar();
   }
 
-  /** Shows how far it is until it is over. @param {string} id @param {number} n */
-  async function follow(id, n) {
-    const progress = h('progress', { max: String(n), value: 0, class: 'wide', 'aria-label': t('loading') });
+  /** Shows how far it is until it is over. @param {string} title @param {string} id @param {number} n */
+  async function follow(title, id, n) {
+    const progress = h('progress', { max: String(n), value: 0, class: 'wide', 'aria-label': title });
     const told = h('p', { role: 'status' }, t('supervisor.progress', { done: 0, n }));
     const stop = h('button', { type: 'button', onClick: () => bulk.cancel(id).catch((error) => tell(problemText(error), 'error')) }, t('cancel'));
     /** @type {() => void} */
     let close = () => {};
-    openDialog({ title: t('loading'), class: 'narrow', body: (end) => ((close = end), [progress, told, stop]) });
+    openDialog({ title, class: 'narrow', body: (end) => ((close = end), [progress, told, stop]) });
     try {
       for (;;) {
         const now = await bulk.progress(id);
