@@ -137,6 +137,8 @@ for (const [language, words] of Object.entries(WORDS)) {
     };
     await toggle();
     await page.locator('.audit-line').filter({ hasText: words.assigned }).first().waitFor();
+    const order = await page.locator('.entries .audit-line, .entries .message').evaluateAll((lines) => lines.map((line) => line.classList.contains('message')));
+    assert.deepEqual(order.slice(0, 2), [false, true], 'the beginning stands before the message that began it');
     await page.reload();
     await page.locator('.audit-line').filter({ hasText: words.assigned }).first().waitFor();
     await toggle();

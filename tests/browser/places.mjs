@@ -10,6 +10,7 @@ test('an administrator sets up every kind of thing', async ({ browser, server })
   const add = async (kind, fields) => {
     await page.goto(`/#/admin/${kind}`);
     await page.locator('.manage-head .primary').click();
+    assert.ok(await page.locator('dialog .form input').first().evaluate((input) => input === document.activeElement), `${kind}: one can type at once`);
     for (const [index, text] of Object.entries(fields)) await page.locator('dialog input:not([type=checkbox])').nth(Number(index)).fill(text);
     await page.locator('dialog .primary').click();
   };

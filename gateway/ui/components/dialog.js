@@ -110,6 +110,7 @@ export function openForm({ title, act, fields, submit, explain, intro }) {
         fields.map((f) => field(f, readers)),
         error,
       );
+      form.querySelector('input, textarea, select')?.setAttribute('data-first', '');
       return form;
     },
     actions: (close) => [

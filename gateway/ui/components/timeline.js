@@ -85,9 +85,12 @@ export function timeline({ signal, writeNote, putBack }) {
     const { data, audit } = thread;
     if (!data) return [];
     const trail = state.me?.preferences.show_audit_trail ? audit.filter((a) => !SHOWN_AS_ENTRIES.has(a.action)) : [];
+    // At the same instant, the beginning stands before the message that began it, and any other act after its message.
+    const [begun, acts] = [trail.filter((a) => a.action === 'conversation_started'), trail.filter((a) => a.action !== 'conversation_started')].map((part) => part.map((entry) => ({ at: entry.recorded_at, show: entry.recorded_at, line: /** @type {Line} */ ({ sort: 'audit', entry }) })));
     const all = [
+      ...begun,
       ...data.entries.map((entry) => ({ at: entry.type === 'message' ? entry.recorded_at ?? entry.at : entry.at, show: entry.at, line: /** @type {Line} */ ({ sort: 'entry', entry }) })),
-      ...trail.map((entry) => ({ at: entry.recorded_at, show: entry.recorded_at, line: /** @type {Line} */ ({ sort: 'audit', entry }) })),
+      ...acts,
     ];
     all.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
     /** @type {Line[]} */

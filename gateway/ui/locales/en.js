@@ -16,7 +16,7 @@ export default {
 
   'queue.label': 'Queues', 'queue.new': 'New', 'queue.pending': 'Pending', 'queue.resolved': 'Resolved',
   'list.label': 'Conversations', 'list.none-found': 'Nothing found', 'list.none-found-hint': 'No conversation of this queue passes the filters.', 'filter.clear': 'Take the filters away', 'list.empty': 'Nothing here', 'list.empty.new': 'Every contact has an answer. New messages appear here by themselves.', 'list.empty.pending': 'No conversation waits for a contact or for work of ours.', 'list.empty.resolved': 'No conversation here is done yet.',
-  'list.failed': 'This could not be read', 'list.no-message': 'No message', 'list.select': 'Select {name}', 'list.unanswered': { one: '{n} unanswered message', other: '{n} unanswered messages' }, 'list.unread': 'Unanswered: ', 'list.us': 'You:',
+  'list.failed': 'This could not be read', 'list.no-message': 'No message', 'list.select': 'Select {name}', 'list.unanswered': { one: '{n} unanswered message', other: '{n} unanswered messages' }, 'list.unread': 'Unanswered: ', 'list.us': 'Reply:',
   'filter.all': 'All', 'filter.mine': 'Mine', 'filter.unassigned': 'Unassigned', 'filter.any': 'Any', 'filter.channel': 'Channel', 'filter.team': 'Team', 'filter.topic': 'Topic', 'filter.text': 'Search', 'filter.order': 'Order', 'filter.whose': 'Assigned to', 'filter.chosen': '{filter}: {name}',
   'order.priority': 'Most urgent first', 'order.due': 'Due first', 'order.newest': 'Newest first', 'order.oldest': 'Oldest first',
   'priority.high': 'High priority', 'priority.raise': 'Raise the priority', 'priority.normal': 'Ordinary priority',

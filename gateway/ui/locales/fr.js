@@ -17,7 +17,7 @@ export default {
 
   'queue.label': 'Files d’attente', 'queue.new': 'Nouveau', 'queue.pending': 'En attente', 'queue.resolved': 'Résolu',
   'list.label': 'Conversations', 'list.none-found': 'Rien trouvé', 'list.none-found-hint': 'Aucune conversation de cette file ne passe les filtres.', 'filter.clear': 'Retirer les filtres', 'list.empty': 'Rien ici', 'list.empty.new': 'Chaque contact a sa réponse. Les nouveaux messages arrivent ici d’eux-mêmes.', 'list.empty.pending': 'Aucune conversation n’attend un contact ou un travail de notre part.', 'list.empty.resolved': 'Aucune conversation n’est encore terminée ici.',
-  'list.failed': 'La lecture a échoué', 'list.no-message': 'Aucun message', 'list.select': 'Sélectionner {name}', 'list.unanswered': { one: '{n} message sans réponse', other: '{n} messages sans réponse' }, 'list.unread': 'Sans réponse : ', 'list.us': 'Vous :',
+  'list.failed': 'La lecture a échoué', 'list.no-message': 'Aucun message', 'list.select': 'Sélectionner {name}', 'list.unanswered': { one: '{n} message sans réponse', other: '{n} messages sans réponse' }, 'list.unread': 'Sans réponse : ', 'list.us': 'Réponse :',
   'filter.all': 'Tout', 'filter.mine': 'À moi', 'filter.unassigned': 'Libres', 'filter.any': 'Indifférent', 'filter.channel': 'Canal', 'filter.team': 'Équipe', 'filter.topic': 'Sujet', 'filter.text': 'Rechercher', 'filter.order': 'Ordre', 'filter.whose': 'Attribution', 'filter.chosen': '{filter} : {name}',
   'order.priority': 'Les plus urgentes d’abord', 'order.due': 'Échéance la plus proche', 'order.newest': 'Les plus récentes d’abord', 'order.oldest': 'Les plus anciennes d’abord',
   'priority.high': 'Priorité haute', 'priority.raise': 'Élever la priorité', 'priority.normal': 'Priorité ordinaire',

@@ -104,7 +104,7 @@ export function adminPage(signal) {
   async function edit(item) {
     const kind = kinds[name];
     const done = await openForm({
-      title: item ? kind.title(item) : t('add'),
+      title: item ? kind.title(item) : `${t('add')} · ${t(/** @type {import('../i18n.js').Key} */ (`admin.${name}`))}`,
       act: item ? t('save') : t('add'),
       explain: problemText,
       fields: await kind.fields(item),
