@@ -243,6 +243,25 @@ export function inBothLanguages(name, run) {
   }
 }
 
+/** Registers a flow twice for an agent of other duties, who works in English one time and in French the other. */
+export function inBothLanguagesAs(login, name, run) {
+  for (const [language, locale] of [['en', 'en-GB'], ['fr', 'fr-FR']]) {
+    test(`${language}: ${name}`, async (given) => {
+      const act = await given.server.as(login);
+      const { preferences } = await act('GET', '/v1/me');
+      await act('PUT', '/v1/me/preferences', { ...preferences, language });
+      try {
+        const desk = await Desk.open(given.browser, given.server, login, { locale });
+        assert.equal(await desk.page.evaluate(() => document.documentElement.lang), language);
+        await run({ ...given, language, desk, page: desk.page });
+        await desk.close();
+      } finally {
+        await act('PUT', '/v1/me/preferences', preferences);
+      }
+    });
+  }
+}
+
 /** What `promise` comes to, or a failure when it takes too long. */
 function within(limit_ms, promise) {
   let timer;

@@ -1,12 +1,10 @@
 // The pages around the desk: setting up, supervising, and choosing a platform.
 
 import assert from 'node:assert/strict';
-import { Desk, inBothLanguages, Server, test, unique } from './harness.mjs';
+import { Desk, inBothLanguages, inBothLanguagesAs, Server, test, unique } from './harness.mjs';
 
-test('an administrator sets up every kind of thing', async ({ browser, server }) => {
+inBothLanguagesAs('ada', 'an administrator sets up every kind of thing', async ({ page }) => {
   const mark = unique();
-  const ada = await Desk.open(browser, server, 'ada');
-  const { page } = ada;
   const add = async (kind, fields) => {
     await page.goto(`/#/admin/${kind}`);
     await page.locator('.manage-head .primary').click();
@@ -33,7 +31,6 @@ test('an administrator sets up every kind of thing', async ({ browser, server })
   await page.goto('/#/admin/settings');
   await page.locator('.admin-body form .primary').click();
   await page.locator('.toast').first().waitFor();
-  await ada.close();
 });
 
 inBothLanguages('a supervisor sees agents and their load, and sets a state', async ({ browser, server, language }) => {

@@ -4,20 +4,28 @@ import { Desk, test, unique } from './harness.mjs';
 
 const CHAT = 'Chat nimbus.example';
 
-test('an assignment reaches the other agent, with a notification', async ({ browser, server }) => {
+/** Registers a flow of two agents twice: the first of them works in English, then in French. */
+function forTwo(name, run) {
+  for (const [language, first, other] of [['en', 'noah', 'camille'], ['fr', 'camille', 'noah']]) {
+    test(`${language}: ${name}`, async ({ browser, server }) => {
+      const [one, two] = [await Desk.open(browser, server, first), await Desk.open(browser, server, other)];
+      await run({ server, one, two });
+      await one.close();
+      await two.close();
+    });
+  }
+}
+
+forTwo('an assignment reaches the other agent, with a notification', async ({ server, one, two }) => {
   const id = await server.incoming(CHAT, `assign-${unique()}`, 'For the other', 'Assignment Two');
-  const camille = await Desk.open(browser, server, 'camille');
-  const noah = await Desk.open(browser, server, 'noah');
-  await camille.show(id);
-  await camille.page.keyboard.press('a');
-  await camille.page.keyboard.type('noah');
-  await camille.page.keyboard.press('Enter');
-  await noah.page.locator('.rail-count').waitFor();
-  await noah.page.locator('[data-rail=notices]').click();
-  await noah.page.locator('.notices li a').first().click();
-  await noah.message('For the other').waitFor();
-  await camille.close();
-  await noah.close();
+  await two.show(id);
+  await two.page.keyboard.press('a');
+  await two.page.keyboard.type(one.login);
+  await two.page.keyboard.press('Enter');
+  await one.page.locator('.rail-count').waitFor();
+  await one.page.locator('[data-rail=notices]').click();
+  await one.page.locator('.notices li a').first().click();
+  await one.message('For the other').waitFor();
 });
 
 test('a message elsewhere appears here by itself', async ({ browser, server }) => {
@@ -30,37 +38,73 @@ test('a message elsewhere appears here by itself', async ({ browser, server }) =
   await noah.close();
 });
 
-test('a reply to what is no longer the newest keeps the draft and shows what came', async ({ browser, server }) => {
-  const noah = await Desk.open(browser, server, 'noah');
+forTwo('a reply to what is no longer the newest keeps the draft and shows what came', async ({ server, one }) => {
   const handle = `conflict-${unique()}`;
   const id = await server.incoming(CHAT, handle, 'A question', 'Conflict Contact');
-  await noah.page.route('**/v1/feed*', (route) => route.abort());
-  await noah.page.reload();
-  await noah.show(id);
-  await noah.write('An answer to the question');
+  await one.page.route('**/v1/feed*', (route) => route.abort());
+  await one.page.reload();
+  await one.show(id);
+  await one.write('An answer to the question');
   await server.incoming(CHAT, handle, 'Never mind, I found it', 'Conflict Contact');
-  await noah.page.keyboard.press('Control+Enter');
-  await noah.page.locator('.unseen').filter({ hasText: 'Never mind, I found it' }).waitFor();
-  await noah.page.waitForFunction(() => document.querySelector('.reply-input')?.value === 'An answer to the question');
-  await noah.page.locator('.unseen .primary').click();
-  await noah.message('An answer to the question').waitFor();
-  await noah.close();
+  await one.page.keyboard.press('Control+Enter');
+  await one.page.locator('.unseen').filter({ hasText: 'Never mind, I found it' }).waitFor();
+  await one.page.waitForFunction(() => document.querySelector('.reply-input')?.value === 'An answer to the question');
+  await one.page.locator('.unseen .primary').click();
+  await one.message('An answer to the question').waitFor();
 });
 
-test('who writes has the lock; it can be taken over', async ({ browser, server }) => {
+forTwo('who writes has the lock; it can be taken over', async ({ server, one, two }) => {
   const id = await server.incoming(CHAT, `lock-${unique()}`, 'Who answers me?', 'Lock Contact');
-  const noah = await Desk.open(browser, server, 'noah');
-  const tom = await Desk.open(browser, server, 'tom');
-  await noah.show(id);
-  await tom.show(id);
-  await noah.write('I do');
-  await tom.page.locator('.banner.warn').waitFor();
-  await tom.page.locator('.banner.warn button').click();
-  await tom.page.locator('.banner.warn').waitFor({ state: 'detached' });
-  await noah.page.locator('.banner.warn').waitFor();
-  await noah.close();
-  await tom.close();
+  await two.show(id);
+  await one.show(id);
+  await two.write('I do');
+  await one.page.locator('.banner.warn').waitFor();
+  await one.page.locator('.banner.warn button').click();
+  await one.page.locator('.banner.warn').waitFor({ state: 'detached' });
+  await two.page.locator('.banner.warn').waitFor();
 });
+
+forTwo('who else looks at a conversation, and who writes in it, is shown as it happens', async ({ server, one, two }) => {
+  const id = await server.incoming(CHAT, `seen-${unique()}`, 'Who looks at me?', 'Presence Contact');
+  await one.show(id);
+  await two.show(id);
+  const told = one.page.locator('.presence');
+  await told.filter({ hasText: new RegExp(two.login, 'i') }).waitFor();
+  const looks = await told.innerText();
+  await two.page.locator('.reply-input').pressSequentially('I am at it', { delay: 20 });
+  await one.page.waitForFunction((before) => ![before, ''].includes(document.querySelector('.presence')?.innerText ?? ''), looks);
+  await two.write('');
+  await two.page.goto('/#/desk/pending');
+  await told.waitFor({ state: 'detached' });
+});
+
+for (const language of ['en', 'fr']) {
+  test(`${language}: a desktop notification tells of an assignment to an agent who looks elsewhere`, async ({ browser, server }) => {
+    const login = language === 'en' ? 'noah' : 'camille';
+    const act = await server.as(login);
+    const me = await act('GET', '/v1/me');
+    await act('PUT', '/v1/me/preferences', { ...me.preferences, desktop_notifications: true });
+    const desk = await Desk.open(browser, server, login, { permissions: ['notifications', 'clipboard-read', 'clipboard-write'] });
+    await desk.page.evaluate(() => {
+      document.hasFocus = () => false;
+      window.told = [];
+      window.Notification = class {
+        static permission = 'granted';
+        constructor(title) {
+          window.told.push(title);
+        }
+        addEventListener() {}
+        close() {}
+      };
+    });
+    const id = await server.incoming(CHAT, `told-${unique()}`, 'For you', 'Told Contact');
+    const boss = await server.as('ines');
+    await boss('PUT', `/v1/conversations/${id}/assignment`, { agent: me.agent.id });
+    await desk.page.waitForFunction(() => window.told.length === 1);
+    await act('PUT', '/v1/me/preferences', me.preferences);
+    await desk.close();
+  });
+}
 
 test('a supervisor resolves many at once', async ({ browser, server }) => {
   const mark = `bulk${unique()}`;
