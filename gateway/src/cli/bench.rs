@@ -1,6 +1,7 @@
 //! `clew bench`: how fast this machine runs Clew. Each subject measures itself beside a baseline of its own, in a
 //! directory that it makes and removes; no data directory is touched.
 
+mod cluster;
 mod log;
 mod projections;
 
@@ -20,6 +21,8 @@ enum Subject {
     Log(log::Log),
     /// Measure the projections: rebuilding from a log made for it, asking for pages, following events as they arrive
     Projections(projections::Projections),
+    /// Measure the log on a running NATS JetStream cluster: commits and replay, beside the bare client
+    Cluster(cluster::Cluster),
     /// Fill a log until the process is ended; what `log` runs beside itself
     #[command(hide = true)]
     LogFiller(log::Filler),
@@ -30,6 +33,7 @@ impl Bench {
         match self.subject {
             Subject::Log(log) => log.run().await,
             Subject::Projections(projections) => projections.run().await,
+            Subject::Cluster(cluster) => cluster.run().await,
             Subject::LogFiller(filler) => filler.run().await,
         }
     }

@@ -6,7 +6,7 @@ mod baseline;
 mod fill;
 mod machine;
 mod replay;
-mod sample;
+pub(super) mod sample;
 
 pub(super) use fill::Filler;
 

@@ -34,12 +34,12 @@ fn commitment(number: u64) -> Commitment {
 }
 
 /// The `number`-th stream.
-pub(super) fn stream(number: u64) -> StreamId {
+pub(in crate::cli::bench) fn stream(number: u64) -> StreamId {
     StreamId::from(ConversationId(id(number ^ (1 << 62))))
 }
 
 /// The `number`-th fact.
-pub(super) fn fact(number: u64) -> NewFact {
+pub(in crate::cli::bench) fn fact(number: u64) -> NewFact {
     let reference = |of: u64| ContentRef { id: ContentId(of), commitment: commitment(of) };
     let attachment = Attachment {
         id: AttachmentId(id(number ^ (3 << 56))),
@@ -80,7 +80,7 @@ pub(super) fn content(number: u64) -> SealedContent {
 }
 
 /// The bytes of the `number`-th fact in a log.
-pub(super) fn encoded(number: u64) -> Vec<u8> {
+pub(in crate::cli::bench) fn encoded(number: u64) -> Vec<u8> {
     let fact = Fact {
         position: Position { partition: 0, sequence: number + 1 },
         stream: stream(number / 20),
