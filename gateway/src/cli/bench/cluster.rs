@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// Facts of a stream; then its writer takes another.
 const FACTS_PER_STREAM: u64 = 20;
 /// Numbers of one writer are its own.
-const NUMBERS: u64 = 1 << 32;
+const NUMBERS: u64 = FACTS_PER_STREAM << 32;
 /// What a proposal of one fact has besides it.
 const ENVELOPE_BYTES: usize = 79;
 
