@@ -1,6 +1,5 @@
 //! The stores that keep the contract of `store.rs`. None of them knows what an event means.
 
 pub mod embedded;
-#[cfg(feature = "jetstream")]
 pub mod jetstream;
 pub mod memory;

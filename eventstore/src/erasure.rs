@@ -25,6 +25,7 @@ use clew_domain::ids::{ContactId, CorrelationId, EventId, StreamId, StreamKind};
 use clew_domain::installation::{Installation, InstallationEvent};
 use clew_domain::time::Timestamp;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,8 +51,19 @@ pub const CHECKPOINT_FILE: &str = "erasure";
 /// Called with what was made unreadable, so that no cache keeps plaintext or a key of it.
 pub type Forget = Box<dyn Fn(&Erasure) + Send + Sync>;
 
+/// All who hold the same keys, each its own copy of their state.
+pub trait Holders: Send + Sync {
+    /// Tells all that this one has destroyed the keys of whatever the log erases up to here.
+    fn acknowledge(&self, seen: Cursor) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Up to where all of them have.
+    fn erased_by_all(&self) -> BoxFuture<'_, Result<Cursor, StoreError>>;
+}
+
 /// Follows the log and carries out its erasures.
 pub struct Eraser {
+    /// None where nobody else holds the keys.
+    holders: Option<Arc<dyn Holders>>,
     store: Arc<dyn EventStore>,
     vault: Arc<Vault>,
     checkpoint: Option<PathBuf>,
@@ -121,6 +133,10 @@ pub struct ErasureStatus {
 
 #[derive(Default)]
 struct Ledger {
+    /// What others ordered and perhaps completed, and whose keys are still here.
+    owed: Vec<Erasure>,
+    /// Up to where the last erasure stands that others wait to hear of.
+    unacknowledged: Option<Cursor>,
     seen: Cursor,
     pending: BTreeMap<EventId, Pending>,
     /// Completed before the log was read so far.
@@ -147,6 +163,17 @@ impl Eraser {
         checkpoint: Option<PathBuf>,
         caches: Vec<Forget>,
     ) -> Result<Arc<Self>, ErasureError> {
+        Self::start_among(store, vault, checkpoint, caches, None).await
+    }
+
+    /// The same where others hold the keys, too: an erasure is completed when all of them have destroyed what it erases.
+    pub async fn start_among(
+        store: Arc<dyn EventStore>,
+        vault: Arc<Vault>,
+        checkpoint: Option<PathBuf>,
+        caches: Vec<Forget>,
+        holders: Option<Arc<dyn Holders>>,
+    ) -> Result<Arc<Self>, ErasureError> {
         let mut ledger = Ledger { seen: Cursor::start(store.partitions()), ..Ledger::default() };
         if let Some(path) = &checkpoint
             && let Some(saved) = Checkpoint::load(path, &*store).await?
@@ -156,10 +183,18 @@ impl Eraser {
         }
         let (more, turn) = (Notify::new(), tokio::sync::Mutex::new(()));
         let ledger = Mutex::new(ledger);
-        let eraser = Arc::new(Self { store, vault, checkpoint, caches, ledger, more, turn });
+        let eraser = Arc::new(Self { holders, store, vault, checkpoint, caches, ledger, more, turn });
         // Completed ones too: keys that were restored may be older than the log.
         let seen = eraser.catch_up().await?;
         eraser.destroy_keys(seen).await?;
+        {
+            let mut ledger = eraser.lock();
+            ledger.owed.clear();
+            ledger.unacknowledged = Some(ledger.seen.clone());
+        }
+        if let Err(error) = eraser.acknowledge().await {
+            eraser.failed(&error);
+        }
         eraser.lock().pending.values_mut().for_each(|pending| pending.stage = pending.stage.max(Stage::Unreadable));
         // `run` does what is left though no further fact may ever come.
         eraser.more.notify_one();
@@ -188,7 +223,8 @@ impl Eraser {
                 tokio::time::sleep(GATHERED_FOR).await;
             }
             let outcome = self.carry_out().await;
-            failed = outcome.is_err();
+            // Where others have to destroy keys as well, they are asked again after a while.
+            failed = outcome.is_err() || (self.holders.is_some() && !self.lock().pending.is_empty());
             match outcome {
                 Ok(()) => self.lock().last_error = None,
                 Err(error) => self.failed(&error),
@@ -275,6 +311,9 @@ impl Eraser {
             ledger.pending.remove(of);
         }
         let erasure = fact.event.erases();
+        if in_order && self.holders.is_some() && !erasure.is_empty() {
+            ledger.owed.push(erasure.clone());
+        }
         if !erasure.is_empty() && !ledger.ahead.contains(&fact.id) {
             ledger.pending.entry(fact.id).or_insert_with(|| Pending::of(fact, erasure));
         }
@@ -309,6 +348,7 @@ impl Eraser {
     /// Carries out all that is pending, and saves the checkpoint.
     async fn carry_out(&self) -> Result<(), ErasureError> {
         let _turn = self.turn.lock().await;
+        self.destroy_what_is_owed().await?;
         let mut pending: Vec<Pending> = self.lock().pending.values().cloned().collect();
         pending.sort_by_key(|pending| pending.recorded_at);
         for batch in pending.chunks(COMPLETIONS_PER_COMMIT) {
@@ -317,10 +357,44 @@ impl Eraser {
             self.reach(batch, Stage::Unreadable);
             self.overwrite(batch).await?;
             self.reach(batch, Stage::Overwritten);
-            self.complete(batch).await?;
+            self.complete(&self.erased_by_all(batch).await?).await?;
         }
         self.overwrite_late().await?;
         self.save_checkpoint().await
+    }
+
+    /// Destroys the keys of what others had erased, also where they have completed it meanwhile, and tells them.
+    async fn destroy_what_is_owed(&self) -> Result<(), ErasureError> {
+        let (owed, seen) = {
+            let mut ledger = self.lock();
+            (std::mem::take(&mut ledger.owed), ledger.seen.clone())
+        };
+        if !owed.is_empty() {
+            if let Err(error) = self.destroy_keys(owed.clone()).await {
+                self.lock().owed.extend(owed);
+                return Err(error);
+            }
+            self.lock().unacknowledged = Some(seen);
+        }
+        self.acknowledge().await
+    }
+
+    async fn acknowledge(&self) -> Result<(), ErasureError> {
+        let Some(holders) = &self.holders else { return Ok(()) };
+        let Some(seen) = self.lock().unacknowledged.clone() else { return Ok(()) };
+        holders.acknowledge(seen.clone()).await?;
+        let mut ledger = self.lock();
+        if ledger.unacknowledged == Some(seen) {
+            ledger.unacknowledged = None;
+        }
+        Ok(())
+    }
+
+    /// Those whose keys no holder has any more.
+    async fn erased_by_all(&self, batch: &[Pending]) -> Result<Vec<Pending>, ErasureError> {
+        let Some(holders) = &self.holders else { return Ok(batch.to_vec()) };
+        let by_all = holders.erased_by_all().await?;
+        Ok(batch.iter().filter(|pending| by_all.has_seen(pending.position)).cloned().collect())
     }
 
     /// Removes the ciphertexts from the store.
@@ -421,7 +495,12 @@ impl Eraser {
         let (seen, installation_version, lately) = {
             let mut ledger = self.lock();
             let worth_it = ledger.unsaved_completions || ledger.unsaved_facts >= FACTS_PER_CHECKPOINT;
-            if !worth_it || !ledger.pending.is_empty() || !ledger.ahead.is_empty() || !ledger.late.is_empty() {
+            if !worth_it
+                || !ledger.pending.is_empty()
+                || !ledger.ahead.is_empty()
+                || !ledger.late.is_empty()
+                || !ledger.owed.is_empty()
+            {
                 return Ok(());
             }
             (ledger.unsaved_completions, ledger.unsaved_facts) = (false, 0);

@@ -83,3 +83,9 @@ impl ProofError {
         move |source| Self::Io { path, source }
     }
 }
+
+impl From<crate::store::StoreError> for ProofError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Facts(error.to_string())
+    }
+}

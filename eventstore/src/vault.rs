@@ -6,6 +6,7 @@ mod cover;
 mod custody;
 mod disk;
 mod error;
+mod handover;
 mod key;
 mod numbers;
 mod process;
@@ -18,6 +19,8 @@ mod tree;
 pub use custody::PASSPHRASE_CHARACTERS_MIN;
 pub use disk::{KEK_FILE, STEPS, Step};
 pub use error::{OpenError, VaultError};
+pub use handover::Joining;
+pub use numbers::Lessor;
 pub use process::{Hardening, harden_process};
 pub use root::Custody;
 
@@ -288,6 +291,11 @@ impl Vault {
     /// A contact number that was never given out before.
     pub fn next_contact_number(&self) -> Result<ContactNumber, VaultError> {
         lock(&self.numbers).contact().map(ContactNumber)
+    }
+
+    /// Takes all further numbers from here: of several holders of the same keys none may use a number of another.
+    pub fn lease_from(&self, lessor: Box<dyn Lessor>) {
+        lock(&self.numbers).lease_from(lessor);
     }
 
     /// Gives out no number below these any more: for keys that were restored and may be older than the log.

@@ -6,6 +6,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::rate::{Failures, Rate};
 use crate::bulk::{self, Bulks};
 use crate::clock::Clock;
+use crate::cluster::{self, ClusterError, Membership};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::demo::{self, DemoAccount, DemoError, Stage};
@@ -25,8 +26,9 @@ use axum::Router;
 use clew_domain::fact::{Actor, CommandMeta};
 use clew_domain::ids::{CommandId, StreamId};
 use clew_domain::workspace::{Command, Workspace};
-use clew_eventstore::backends::{embedded, memory};
-use clew_eventstore::erasure::{CHECKPOINT_FILE, Eraser, ErasureError};
+use clew_eventstore::backends::{embedded, jetstream, memory};
+use clew_eventstore::erasure::{CHECKPOINT_FILE, Eraser, ErasureError, Holders};
+use clew_eventstore::observer::CommitObserver;
 use clew_eventstore::proofs::ProofError;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::{Vault, VaultError};
@@ -82,6 +84,9 @@ pub enum OpenError {
     #[error("{} holds a log but no keys; put back the keys directory, or import a custody copy with `clew keys import`. \
              Without them no content can be read; facts, audit trail and proofs can: give `--without-keys`", .0.display())]
     KeysMissing(PathBuf),
+    /// This gateway can't be one of the cluster's.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// What blocks on the disk broke off.
     #[error("opening the data directory broke off")]
     BrokenOff,
@@ -147,9 +152,14 @@ impl App {
         Self::compose(config, clock, store, Arc::new(Vault::in_memory()), proofs, None).await
     }
 
-    /// The application of the data directory that the settings name, which it alone has open.
-    pub async fn open(config: Config) -> Result<Self, OpenError> {
+    /// The application of the data directory that the settings name, which it alone has open. On a cluster, it waits
+    /// until it is admitted, if it has to be.
+    pub async fn open(mut config: Config) -> Result<Self, OpenError> {
         let clock = Clock::system();
+        cluster::remembered(&mut config)?;
+        if !config.store.is_none() {
+            return Self::open_on_cluster(config, clock).await;
+        }
         let (settings, writers) = (config.clone(), clock.clone());
         let opened = tokio::task::spawn_blocking(move || open_directory(&settings, writers)).await;
         let Opened { store, log, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
@@ -158,6 +168,31 @@ impl App {
         let store = Arc::new(store);
         let proofs = Proofs::start(log, store.clone()).await;
         let mut app = Self::compose(config, clock, store, Arc::new(vault), proofs, Some(&derived)).await?;
+        app.lock = Some(lock);
+        Ok(app)
+    }
+
+    async fn open_on_cluster(config: Config, clock: Clock) -> Result<Self, OpenError> {
+        let derived = config.data.join("derived");
+        std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
+        let lock = lock_directory(&config.data)?;
+        let (membership, vault) = cluster::enter(&config).await?;
+        let log = proofs::open(&config.data.join("proofs"), config.public_url.as_deref())?;
+        let (writers, followed) = (clock.clone(), Arc::clone(&log));
+        let options = jetstream::Options {
+            clock: Box::new(move || writers.now()),
+            observer: Box::new(move |partition| {
+                let follower = (partition == followed.partition()).then(|| followed.follower());
+                follower.map(|follower| Box::new(follower) as Box<dyn CommitObserver>)
+            }),
+            ..cluster::store_options(&config)?
+        };
+        let store = Arc::new(jetstream::Store::open(&config.data, options).await?);
+        tracing::info!(facts = store.head().sequence(0), "the copy of the log is open");
+        let proofs = Proofs::start_among(log, store.clone(), Some(Arc::clone(&membership))).await;
+        let vault = Arc::new(vault);
+        let mut app =
+            Self::compose_among(config, clock, store, vault, proofs, Some(&derived), Some(membership)).await?;
         app.lock = Some(lock);
         Ok(app)
     }
@@ -172,9 +207,23 @@ impl App {
         proofs: Arc<Proofs>,
         derived: Option<&Path>,
     ) -> Result<Self, OpenError> {
+        Self::compose_among(config, clock, store, vault, proofs, derived, None).await
+    }
+
+    async fn compose_among(
+        config: Config,
+        clock: Clock,
+        store: Arc<dyn EventStore>,
+        vault: Arc<Vault>,
+        proofs: Arc<Proofs>,
+        derived: Option<&Path>,
+        membership: Option<Arc<Membership>>,
+    ) -> Result<Self, OpenError> {
         // What is erased while the keys are away is still to be erased from them when they are back.
         let checkpoint = derived.filter(|_| !vault.is_lost()).map(|dir| dir.join(CHECKPOINT_FILE));
-        let eraser = Eraser::start(Arc::clone(&store), Arc::clone(&vault), checkpoint, Vec::new()).await?;
+        let holders = membership.clone().map(|membership| membership as Arc<dyn Holders>);
+        let (log, keys) = (Arc::clone(&store), Arc::clone(&vault));
+        let eraser = Eraser::start_among(log, keys, checkpoint, Vec::new(), holders).await?;
         let directory = Directory::start(Arc::clone(&store)).await?;
         let projections = Projections::open(derived, Arc::clone(&store), Options::default()).await?;
         let ingest = Ingest::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&projections));
@@ -195,6 +244,7 @@ impl App {
             clock,
             store,
             vault,
+            cluster: membership,
             directory,
             projections,
             proofs: Arc::clone(&proofs),
@@ -212,6 +262,8 @@ impl App {
         tokio::spawn(eraser.run());
         tokio::spawn(sweep::run(state.clone()));
         tokio::spawn(connections::run(state.clone()));
+        tokio::spawn(cluster::tell_feeds(state.clone()));
+        tokio::spawn(cluster::hear_feeds(state.clone()));
         tokio::spawn(presence::run(state.clone()));
         bulk::resume(&state);
         tokio::spawn(distributor::run(state.clone()));

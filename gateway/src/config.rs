@@ -2,8 +2,10 @@
 //! default. Every setting stands here once, with its help; nothing else reads the environment.
 
 mod regions;
+mod store;
 
 pub use regions::{Region, Regions};
+pub use store::{MaybeFile, Servers};
 
 use crate::witnesses;
 use clap::Args;
@@ -119,6 +121,27 @@ settings! {
     /// `United States=https://desk.example.org, Europe=https://desk-eu.example.org`; this one is known by its public
     /// address [default: none]
     "CLEW_REGIONS" "NAME=URL,..." regions: Regions = Regions::default();
+    /// Servers of a NATS cluster on which the log lies, as in `nats://a:4222,nats://b:4222,nats://c:4222`; the data
+    /// directory then holds this gateway's copy and its keys. Without it, the log lies in the data directory
+    /// [default: none]
+    "CLEW_STORE" "URL,..." store: Servers = Servers::default();
+    /// What the names of the log's streams and subjects on the cluster begin with [default: clew]
+    "CLEW_STORE_PREFIX" "NAME" store_prefix: String = "clew".to_owned();
+    /// On how many servers of the cluster each stream lies [default: 3]
+    "CLEW_STORE_REPLICAS" "COUNT" store_replicas: usize = 3;
+    /// Partitions of the log on the cluster; more than one are not served yet [default: 1]
+    "CLEW_STORE_PARTITIONS" "COUNT" store_partitions: u16 = 1;
+    /// File with what the cluster's servers ask for: one line `USER:PASSWORD`, or one with a token [default: none]
+    "CLEW_STORE_CREDENTIALS" "FILE" store_credentials: MaybeFile = MaybeFile::default();
+    /// File of certificates that are trusted besides the system's; with it, servers are reached over TLS alone
+    /// [default: none]
+    "CLEW_STORE_TLS_CA" "FILE" store_tls_ca: MaybeFile = MaybeFile::default();
+    /// File with the certificate by which the cluster's servers know this gateway; goes with its key [default: none]
+    "CLEW_STORE_TLS_CERT" "FILE" store_tls_cert: MaybeFile = MaybeFile::default();
+    /// File with the key of that certificate [default: none]
+    "CLEW_STORE_TLS_KEY" "FILE" store_tls_key: MaybeFile = MaybeFile::default();
+    /// Whether to take servers before 2.15, which may lose what they acknowledged when power fails [default: false]
+    "CLEW_STORE_ALLOW_OLD_SERVER" "BOOL" store_allow_old_server: bool = false;
     /// Seconds that open requests have to end when the server is told to stop [default: 10]
     "CLEW_SHUTDOWN_GRACE_S" "SECONDS" shutdown_grace_s: u16 = 10;
 }
@@ -168,6 +191,12 @@ pub enum ConfigError {
     /// Platforms to choose between, but none of them is this one.
     #[error("none of the regions is this server: give its own address as the public URL, and among the regions")]
     NotARegion,
+    /// More partitions than are served.
+    #[error("a log of {0} partitions is not served yet: leave the number of partitions at 1")]
+    Partitions(u16),
+    /// A certificate without its key, or a key without its certificate.
+    #[error("the certificate for the cluster and its key go together: name both files, or neither")]
+    HalfACertificate,
     /// A witness can't be asked.
     #[error("the witness at '{url}' can't be asked: {why}")]
     Witness {
@@ -198,6 +227,12 @@ impl Config {
         let regions = config.regions.as_slice();
         if !regions.is_empty() && !regions.iter().any(|region| config.public_url.as_ref() == Some(&region.url)) {
             return Err(ConfigError::NotARegion);
+        }
+        if config.store_partitions != 1 {
+            return Err(ConfigError::Partitions(config.store_partitions));
+        }
+        if config.store_tls_cert.path().is_some() != config.store_tls_key.path().is_some() {
+            return Err(ConfigError::HalfACertificate);
         }
         for Witness { url, key } in &config.witnesses {
             let wrong = |why: String| ConfigError::Witness { url: url.clone(), why };

@@ -1,6 +1,7 @@
 //! Whose screen is connected: who holds a feed open, and who has held none for longer than the workspace allows.
 //! Of those the log says that the connection was lost; what follows from it is routing's to say.
 
+use crate::cluster;
 use crate::error::Problem;
 use crate::state::AppState;
 use clew_domain::agent::{Agent, Command};
@@ -49,6 +50,18 @@ impl Connections {
         }
     }
 
+    /// Who has feeds open here.
+    pub fn open(&self) -> Vec<AgentId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).open.keys().copied().collect()
+    }
+
+    /// These have feeds open on another gateway. Should it fail, they are to come back from now on.
+    pub fn heard(&self, elsewhere: &[AgentId], now: Instant) {
+        for agent in elsewhere {
+            self.expect(*agent, now);
+        }
+    }
+
     /// Those who have had none for so long, each told once.
     pub fn lost(&self, grace: Duration, now: Instant) -> Vec<AgentId> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +101,11 @@ pub async fn run(app: AppState) {
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        let grace = Duration::from_secs(app.directory.settings().workspace.settings.lock_grace_s.into());
+        let mut grace = Duration::from_secs(app.directory.settings().workspace.settings.lock_grace_s.into());
+        if app.cluster.is_some() {
+            // Who is connected elsewhere was heard of within this.
+            grace += cluster::FEEDS_HEARD_WITHIN;
+        }
         for agent in app.connections.lost(grace, Instant::now()) {
             app.presence.leave_all(agent);
             if let Err(problem) = tell(&app, agent, Command::LoseConnection).await {
@@ -119,6 +136,16 @@ mod tests {
 
     const ADA: AgentId = AgentId(Uuid::from_u128(1));
     const GRACE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn who_is_connected_elsewhere_is_not_lost_until_nothing_is_heard_of_it() {
+        let connections = Connections::default();
+        let start = Instant::now();
+        connections.expect(ADA, start);
+        connections.heard(&[ADA], start + GRACE);
+        assert_eq!(connections.lost(GRACE, start + GRACE), []);
+        assert_eq!(connections.lost(GRACE, start + GRACE * 2), [ADA]);
+    }
 
     #[test]
     fn who_comes_back_in_time_was_not_lost() {

@@ -2,6 +2,7 @@
 //! socket in the data directory. Whoever may open that socket may read the keys as well, so nothing else is asked.
 
 use crate::clock::Clock;
+use crate::cluster::{self, Membership, Roll};
 use crate::state::AppState;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -53,6 +54,18 @@ pub enum AskKeys {
         /// What it is sealed under.
         passphrase: String,
     },
+    /// A gateway that waits is let in: it is handed the keys.
+    Admit {
+        /// Its name.
+        gateway: String,
+        /// The code that it shows.
+        code: String,
+    },
+    /// A gateway is not waited for any more.
+    Dismiss {
+        /// Its name.
+        gateway: String,
+    },
     /// A custody copy was destroyed.
     CopyDestroyed {
         /// Its number.
@@ -84,6 +97,9 @@ fn of_keys(vault: &Vault, now: Timestamp, ask: AskKeys) -> Answer {
             let copy = vault.export_custody(&holder, now, &zeroize::Zeroizing::new(passphrase));
             copy.map(|copy| Answer::Copy(STANDARD.encode(copy)))
         }
+        AskKeys::Admit { .. } | AskKeys::Dismiss { .. } => {
+            return Answer::Failed("no server runs on this data directory: start it, then ask again".to_owned());
+        }
         AskKeys::CopyDestroyed { copy } => vault.forget_custody(copy).map(|known| {
             if known { Answer::Text(String::new()) } else { Answer::Missing(format!("there is no copy {copy}")) }
         }),
@@ -109,7 +125,42 @@ fn described(status: &VaultStatus) -> String {
     text
 }
 
-async fn mask_status(vault: &Vault, store: &dyn EventStore, all: bool) -> Answer {
+/// What is asked of the keys of a gateway among others.
+async fn of_gateways(app: &AppState, cluster: &Membership, ask: AskKeys) -> Answer {
+    match ask {
+        AskKeys::Admit { gateway, code } => match cluster::admit(app, &gateway, &code).await {
+            Ok(()) => Answer::Text(format!("{gateway} has the keys; from now on no mask is complete without it.\n")),
+            Err(why) => Answer::Failed(why),
+        },
+        AskKeys::Dismiss { gateway } if gateway == cluster.gateway => {
+            Answer::Failed("a gateway can't dismiss itself: ask another one".to_owned())
+        }
+        AskKeys::Dismiss { gateway } => match cluster.dismiss(&gateway).await {
+            Ok(true) => Answer::Text(format!(
+                "{gateway} is not waited for any more. What it has of keys still opens what is masked from now on: \
+                 destroy its data directory.\n"
+            )),
+            Ok(false) => Answer::Missing(format!("no gateway of the name {gateway} holds the keys")),
+            Err(error) => Answer::Failed(error.to_string()),
+        },
+        AskKeys::State => match (app.vault.status(), cluster.roll().await) {
+            (Ok(status), Ok(roll)) => {
+                let mut text = described(&status);
+                for (holder, erased) in &roll.holders {
+                    let here = if *holder == cluster.gateway { " (this one)" } else { "" };
+                    writeln!(text, "Gateway {holder}{here}: keys destroyed up to {erased}.")
+                        .expect("a String takes all");
+                }
+                Answer::Text(text)
+            }
+            (Err(error), _) => Answer::Failed(error.to_string()),
+            (_, Err(error)) => Answer::Failed(error.to_string()),
+        },
+        other => of_keys(&app.vault, app.clock.now(), other),
+    }
+}
+
+async fn mask_status(vault: &Vault, store: &dyn EventStore, cluster: Option<&Membership>, all: bool) -> Answer {
     let custody = match vault.status() {
         Ok(status) => status.custody,
         Err(error) => return Answer::Failed(error.to_string()),
@@ -118,9 +169,16 @@ async fn mask_status(vault: &Vault, store: &dyn EventStore, all: bool) -> Answer
         Ok(orders) => orders,
         Err(error) => return Answer::Failed(error.to_string()),
     };
+    let roll = match cluster {
+        None => None,
+        Some(cluster) => match cluster.roll().await {
+            Ok(roll) => Some(roll),
+            Err(error) => return Answer::Failed(error.to_string()),
+        },
+    };
     let mut text = String::new();
     for order in &orders {
-        let left = left_to_reach(order, &custody);
+        let left = left_to_reach(order, &custody, roll.as_ref());
         if all || !left.is_empty() {
             writeln!(text, "{}", line(order, &left)).expect("a String takes all");
         }
@@ -131,9 +189,12 @@ async fn mask_status(vault: &Vault, store: &dyn EventStore, all: bool) -> Answer
 }
 
 /// Where what is erased could still be had.
-fn left_to_reach(order: &Order, custody: &[Custody]) -> Vec<String> {
-    let mut left = Vec::new();
-    if order.completed_at.is_none() {
+fn left_to_reach(order: &Order, custody: &[Custody], roll: Option<&Roll>) -> Vec<String> {
+    let mut left: Vec<String> = Vec::new();
+    if let Some(roll) = roll {
+        left.extend(roll.without(order.position).into_iter().map(|holder| format!("the keys of gateway {holder}")));
+    }
+    if order.completed_at.is_none() && left.is_empty() {
         left.push("the keys and ciphertexts here: the server completes it, at once or on its next start".to_owned());
     }
     let copies = custody.iter().filter(|copy| copy.exported_at_micros <= order.at.micros());
@@ -208,8 +269,13 @@ async fn converse(app: &AppState, stream: tokio::net::UnixStream) -> Result<(), 
         Ok(ask) => {
             let (app, runtime) = (app.clone(), tokio::runtime::Handle::current());
             let work = move || match ask {
-                Ask::Keys(ask) => of_keys(&app.vault, app.clock.now(), ask),
-                Ask::MaskStatus { all } => runtime.block_on(mask_status(&app.vault, &*app.store, all)),
+                Ask::Keys(ask) => match &app.cluster {
+                    Some(cluster) => runtime.block_on(of_gateways(&app, cluster, ask)),
+                    None => of_keys(&app.vault, app.clock.now(), ask),
+                },
+                Ask::MaskStatus { all } => {
+                    runtime.block_on(mask_status(&app.vault, &*app.store, app.cluster.as_deref(), all))
+                }
             };
             tokio::task::spawn_blocking(work).await.map_err(IoError::other)?
         }
@@ -225,8 +291,11 @@ pub async fn answer_for(data: &Path, asked: Ask) -> Result<Answer, VaultError> {
     match Vault::open(&data.join("keys")) {
         Ok(vault) => Ok(match asked {
             Ask::Keys(asked) => of_keys(&vault, Clock::system().now(), asked),
+            Ask::MaskStatus { .. } if cluster::is_copy(data) => {
+                Answer::Failed("this is a gateway of a cluster: start it, or ask another one".to_owned())
+            }
             Ask::MaskStatus { all } => match embedded::Store::open(data, embedded::Options::default()) {
-                Ok((store, _)) => mask_status(&vault, &store, all).await,
+                Ok((store, _)) => mask_status(&vault, &store, None, all).await,
                 Err(error) => Answer::Failed(error.to_string()),
             },
         }),
@@ -238,7 +307,7 @@ pub async fn answer_for(data: &Path, asked: Ask) -> Result<Answer, VaultError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clew_domain::fact::Actor;
+    use clew_domain::fact::{Actor, Position};
     use clew_domain::ids::{EventId, StreamId};
     use uuid::Uuid;
 
@@ -246,6 +315,7 @@ mod tests {
     fn a_mask_has_to_reach_every_custody_copy_that_is_older() {
         let mut order = Order {
             of: EventId(Uuid::nil()),
+            position: Position { partition: 0, sequence: 5 },
             stream: StreamId::WORKSPACE,
             by: Actor::System,
             at: Timestamp::from_micros(100),
@@ -255,9 +325,9 @@ mod tests {
         };
         let copy = |generation, at| Custody { holder: "safe".into(), generation, exported_at_micros: at };
         let custody = [copy(4, 99), copy(5, 101)];
-        assert_eq!(left_to_reach(&order, &custody).len(), 2);
+        assert_eq!(left_to_reach(&order, &custody, None).len(), 2);
         order.completed_at = Some(Timestamp::from_micros(102));
-        let left = left_to_reach(&order, &custody);
+        let left = left_to_reach(&order, &custody, None);
         assert_eq!(left, ["custody copy 4 of safe"]);
         assert!(line(&order, &left).ends_with("still to reach: custody copy 4 of safe"));
         assert!(line(&order, &[]).ends_with("still to reach: nothing"));

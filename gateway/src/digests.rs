@@ -5,6 +5,7 @@ use crate::error::{Problem, kinds};
 use crate::state::AppState;
 use clew_domain::conversation::{Conversation, Standing};
 use clew_domain::decider::Decider;
+use clew_domain::derive;
 use clew_domain::fact::{Actor, Aggregate, CommandMeta, Position};
 use clew_domain::ids::{CommandId, ConversationId, StreamKind};
 use clew_domain::installation::{Command, StateDigest};
@@ -70,7 +71,7 @@ pub async fn record(app: &AppState) -> Result<u64, Problem> {
         while *upto < app.store.head().sequence(partition) {
             let (next, digest) = digest(app, partition, *upto).await?;
             if let Some(digest) = digest {
-                let id = CommandId(Uuid::new_v4());
+                let id = id_of(app, &digest);
                 let version = app.directory.settings().version;
                 let meta = CommandMeta::first(id, Actor::System, app.clock.now(), version);
                 app.readings.command(app.store.as_ref(), &meta, &Command::RecordState(digest)).await?;
@@ -85,9 +86,22 @@ pub async fn record(app: &AppState) -> Result<u64, Problem> {
     Ok(recorded)
 }
 
+/// Several gateways may come to it at once: the command has the same id in each.
+fn id_of(app: &AppState, digest: &StateDigest) -> CommandId {
+    match &app.cluster {
+        None => CommandId(Uuid::new_v4()),
+        Some(_) => {
+            derive::consequence(Uuid::from_u64_pair(digest.partition.into(), digest.after), "digest", Uuid::nil())
+        }
+    }
+}
+
 /// Up to where each partition is digested. The trail may be behind: then some of it is digested once more.
 fn begin(app: &AppState) -> Result<Vec<u64>, Problem> {
-    if let Some(known) = &*app.digests.upto.lock().unwrap_or_else(PoisonError::into_inner) {
+    // Beside other gateways, which may have recorded some meanwhile, the trail is asked each time.
+    if app.cluster.is_none()
+        && let Some(known) = &*app.digests.upto.lock().unwrap_or_else(PoisonError::into_inner)
+    {
         return Ok(known.clone());
     }
     let mut upto = vec![0; usize::from(app.store.partitions())];

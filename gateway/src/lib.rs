@@ -9,6 +9,7 @@ pub mod breaches;
 pub mod bulk;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod connections;
 pub mod control;

@@ -1,6 +1,7 @@
 //! The proofs of a running server: the tree beside the log, the key that signs it, and the signing at intervals.
 //! What is proved and how is `clew_eventstore::proofs`' business.
 
+use crate::cluster::Membership;
 use clew_eventstore::observer::LeafSource;
 pub use clew_eventstore::proofs::Log;
 use clew_eventstore::proofs::log::CHECKPOINT;
@@ -10,11 +11,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 /// The file with the secret key, in the directory of the proofs.
-const KEY: &str = "signing-key";
+pub(crate) const KEY: &str = "signing-key";
 /// The file with the public key, beside it.
 pub const PUBLIC_KEY: &str = "public-key";
 
@@ -24,6 +26,8 @@ pub struct Proofs {
     pub log: Arc<Log>,
     /// The facts.
     pub leaves: Arc<dyn LeafSource>,
+    /// The other gateways that sign with the same key, if there are any.
+    cluster: Option<Arc<Membership>>,
     witness_trouble: Mutex<Option<String>>,
 }
 
@@ -79,6 +83,15 @@ fn draw(directory: &Path, path: &Path, public_url: Option<&str>) -> Result<Signi
     Ok(key)
 }
 
+/// Writes the public key beside the secret one that lies in this directory.
+pub(crate) fn write_public_key(directory: &Path) -> Result<(), ProofError> {
+    let path = directory.join(KEY);
+    let text = zeroize::Zeroizing::new(std::fs::read_to_string(&path).map_err(io(&path))?);
+    let key = SigningKey::from_secret_text(&text)?;
+    let public = directory.join(PUBLIC_KEY);
+    std::fs::write(&public, format!("{}\n", key.verifier())).map_err(io(&public))
+}
+
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ProofError {
     let path = path.display().to_string();
     move |source| ProofError::Io { path, source }
@@ -87,7 +100,16 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ProofError {
 impl Proofs {
     /// Brings the tree up to its facts and signs it. What goes wrong is logged, and told by [`Self::trouble`].
     pub async fn start(log: Arc<Log>, leaves: Arc<dyn LeafSource>) -> Arc<Self> {
-        let proofs = Arc::new(Self { log, leaves, witness_trouble: Mutex::default() });
+        Self::start_among(log, leaves, None).await
+    }
+
+    /// The same where other gateways sign with the same key: nothing is signed that they have not agreed to.
+    pub async fn start_among(
+        log: Arc<Log>,
+        leaves: Arc<dyn LeafSource>,
+        cluster: Option<Arc<Membership>>,
+    ) -> Arc<Self> {
+        let proofs = Arc::new(Self { log, leaves, cluster, witness_trouble: Mutex::default() });
         if let Err(error) = proofs.refresh().await {
             tracing::error!(%error, "the log is not signed");
         }
@@ -122,7 +144,12 @@ impl Proofs {
             self.log.catch_up(self.leaves.as_ref()).await?;
         }
         let log = Arc::clone(&self.log);
-        let signed = tokio::task::spawn_blocking(move || log.sign()).await;
+        let (cluster, runtime) = (self.cluster.clone(), Handle::current());
+        let sign = move || match cluster {
+            None => log.sign(),
+            Some(cluster) => log.sign_if(|size, root| runtime.block_on(cluster.agree_to_sign(&log, size, root))),
+        };
+        let signed = tokio::task::spawn_blocking(sign).await;
         signed.map_err(|error| ProofError::Stopped(format!("signing broke off: {error}")))?
     }
 

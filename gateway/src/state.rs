@@ -6,6 +6,7 @@ use crate::auth::rate::{Failures, Rate};
 use crate::automation::ByHand;
 use crate::bulk::Bulks;
 use crate::clock::Clock;
+use crate::cluster::Membership;
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::digests::Digests;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// What is shown, folded from the log.
     pub projections: Arc<Projections>,
+    /// The other gateways, where the log lies on a cluster.
+    pub cluster: Option<Arc<Membership>>,
     /// Proves what is in the log.
     pub proofs: Arc<Proofs>,
     /// How what is shown is bound to the log.

@@ -16,7 +16,6 @@ mod layout;
 pub(in crate::backends) mod queue;
 mod read;
 mod recover;
-#[cfg(feature = "jetstream")]
 pub(in crate::backends) mod replica;
 mod seal;
 mod sealed;

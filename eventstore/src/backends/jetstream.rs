@@ -8,6 +8,7 @@ mod cluster;
 mod contents;
 mod follower;
 mod message;
+mod registry;
 mod replica;
 
 use crate::backends::embedded::queue::Prepared;
@@ -24,6 +25,7 @@ use clew_domain::time::Timestamp;
 use cluster::{Cluster, Kind};
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use futures::stream::{BoxStream, StreamExt, select_all};
+pub use registry::Registry;
 use replica::Replica;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

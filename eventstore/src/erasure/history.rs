@@ -4,7 +4,7 @@ use super::owned::for_each_fact;
 use crate::store::{EventStore, StoreError};
 use clew_domain::contact::ContactEvent;
 use clew_domain::conversation::ConversationEvent;
-use clew_domain::fact::{Actor, Event, Fact};
+use clew_domain::fact::{Actor, Event, Fact, Position};
 use clew_domain::ids::{EventId, StreamId};
 use clew_domain::installation::InstallationEvent;
 use clew_domain::time::Timestamp;
@@ -15,6 +15,8 @@ use std::collections::HashMap;
 pub struct Order {
     /// The fact that orders it.
     pub of: EventId,
+    /// Where it stands.
+    pub position: Position,
     /// In which stream.
     pub stream: StreamId,
     /// By whom.
@@ -70,6 +72,7 @@ fn order(fact: &Fact) -> Option<Order> {
     };
     (!erasure.is_empty()).then(|| Order {
         of: fact.id,
+        position: fact.position,
         stream: fact.stream,
         by: fact.actor,
         at: fact.recorded_at,

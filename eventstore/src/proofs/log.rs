@@ -199,6 +199,15 @@ impl Log {
 
     /// Signs the tree as it is, if it grew since it was last signed; the hashes and the head are durable before.
     pub fn sign(&self) -> Result<SignedCheckpoint, ProofError> {
+        self.sign_if(|_, _| Ok(true))
+    }
+
+    /// Signs it if `agreed` says yes to its size and root; otherwise answers what was signed last. Where `agreed` fails,
+    /// nothing is signed.
+    pub fn sign_if(
+        &self,
+        agreed: impl FnOnce(u64, Hash) -> Result<bool, ProofError>,
+    ) -> Result<SignedCheckpoint, ProofError> {
         let _one_at_a_time = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         let (size, root, files) = {
             let mut tree = self.tree();
@@ -214,6 +223,10 @@ impl Log {
             return Ok(signed);
         }
         self.compare_with_signed()?;
+        if !agreed(size, root)? {
+            let behind = || ProofError::Stopped("more is signed than this gateway has; it signs when it has it".into());
+            return self.checkpoint().ok_or_else(behind);
+        }
         for (path, file) in files {
             file.sync_data().map_err(ProofError::io(&path))?;
         }

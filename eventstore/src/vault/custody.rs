@@ -75,7 +75,7 @@ impl Vault {
         })
     }
 
-    fn payload(&self, root: &Root) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    pub(super) fn payload(&self, root: &Root) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let mut covers = Vec::new();
         for (tree, shape) in [(TreeKind::Contents, &root.contents), (TreeKind::Contacts, &root.contacts)] {
             let load =
@@ -106,7 +106,7 @@ impl Vault {
     }
 }
 
-fn decode(payload: &[u8]) -> Option<(Root, [Covers; 2], (u64, u64))> {
+pub(super) fn decode(payload: &[u8]) -> Option<(Root, [Covers; 2], (u64, u64))> {
     let (secret, mut bytes) = payload.split_first_chunk()?;
     let next = (take_varint(&mut bytes)?, take_varint(&mut bytes)?);
     let (contents, content_pages) = decode_tree(TreeKind::Contents, &mut bytes)?;

@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 /// Why keys can't be used or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
+    /// The cluster gives no numbers for contents or contacts.
+    #[error("no numbers could be leased from the cluster: {0}")]
+    NotLeased(String),
+    /// The keys were not handed over.
+    #[error("the keys were not handed over: {0}")]
+    NotHandedOver(&'static str),
     /// Nothing was ever made here.
     #[error("there are no keys in {}; `clew init` makes them", dir.display())]
     NoKeys {

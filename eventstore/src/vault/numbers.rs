@@ -15,8 +15,17 @@ const RECORD_BYTES: usize = 36;
 const RECORD_SPACING: u64 = 4096;
 const SALTS_PER_REFILL: usize = 256;
 
+/// Gives out runs of numbers that nobody else was or will be given. May block for a moment.
+pub trait Lessor: Send {
+    /// So many contents and contacts in succession, none of them below `floor` (contents, contacts); or why not.
+    fn lease(&mut self, contents: u64, contacts: u64, floor: (u64, u64)) -> Result<(u64, u64), String>;
+}
+
 /// The next numbers and how far they may go.
 pub(super) struct Numbers {
+    lessor: Option<Box<dyn Lessor>>,
+    /// What a lessor may give nothing below.
+    floor: (u64, u64),
     file: Option<File>,
     writes: u64,
     content: Lease,
@@ -34,7 +43,7 @@ impl Numbers {
     pub(super) fn in_memory() -> Self {
         // Content 0 is never given out and contact 0 is the workspace itself.
         let lease = Lease { next: 1, end: 1 };
-        Self { file: None, writes: 0, content: lease, contact: lease, salts: Vec::new() }
+        Self { lessor: None, floor: (1, 1), file: None, writes: 0, content: lease, contact: lease, salts: Vec::new() }
     }
 
     pub(super) fn create(dir: &Path) -> Result<Self, VaultError> {
@@ -60,13 +69,20 @@ impl Numbers {
         };
         // What was leased and perhaps not used is passed over.
         let (content, contact) = (Lease { next: content, end: content }, Lease { next: contact, end: contact });
-        Ok(Self { file: Some(file), writes, content, contact, salts: Vec::new() })
+        Ok(Self { file: Some(file), writes, content, contact, ..Self::in_memory() })
     }
 
     /// The first of `count` successive content numbers.
     pub(super) fn contents(&mut self, count: u32) -> Result<u64, VaultError> {
-        let end = bounded(self.content.next, u64::from(count))?;
-        if end > self.content.end {
+        let mut end = bounded(self.content.next, u64::from(count))?;
+        if end > self.content.end
+            && let Some(lessor) = &mut self.lessor
+        {
+            let leased = CONTENTS_PER_LEASE.max(count.into());
+            let (first, _) = lessor.lease(leased, 0, self.floor).map_err(VaultError::NotLeased)?;
+            self.content = Lease { next: first, end: bounded(first, leased)? };
+            end = first + u64::from(count);
+        } else if end > self.content.end {
             let leased = end.saturating_add(CONTENTS_PER_LEASE).min(NUMBERS_END);
             self.persist(leased, self.contact.end)?;
             self.content.end = leased;
@@ -76,8 +92,14 @@ impl Numbers {
 
     /// The next contact number.
     pub(super) fn contact(&mut self) -> Result<u64, VaultError> {
-        let end = bounded(self.contact.next, 1)?;
-        if end > self.contact.end {
+        let mut end = bounded(self.contact.next, 1)?;
+        if end > self.contact.end
+            && let Some(lessor) = &mut self.lessor
+        {
+            let (_, first) = lessor.lease(0, CONTACTS_PER_LEASE, self.floor).map_err(VaultError::NotLeased)?;
+            self.contact = Lease { next: first, end: bounded(first, CONTACTS_PER_LEASE)? };
+            end = first + 1;
+        } else if end > self.contact.end {
             let leased = end.saturating_add(CONTACTS_PER_LEASE).min(NUMBERS_END);
             self.persist(self.content.end, leased)?;
             self.contact.end = leased;
@@ -85,8 +107,20 @@ impl Numbers {
         Ok(std::mem::replace(&mut self.contact.next, end))
     }
 
+    /// Takes all further numbers from a lessor; what was leased here before is not used.
+    pub(super) fn lease_from(&mut self, lessor: Box<dyn Lessor>) {
+        self.floor = (self.floor.0.max(self.content.next), self.floor.1.max(self.contact.next));
+        let none = Lease { next: 1, end: 1 };
+        (self.lessor, self.content, self.contact) = (Some(lessor), none, none);
+    }
+
     /// Gives out nothing below these any more.
     pub(super) fn raise(&mut self, content: u64, contact: u64) -> Result<(), VaultError> {
+        if self.lessor.is_some() {
+            // What is leased is nobody else's, wherever the others have got to.
+            self.floor = (self.floor.0.max(content), self.floor.1.max(contact));
+            return Ok(());
+        }
         let (content_end, contact_end) = (self.content.end.max(content), self.contact.end.max(contact));
         if (content_end, contact_end) != (self.content.end, self.contact.end) {
             self.persist(content_end, contact_end)?;

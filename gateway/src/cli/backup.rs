@@ -5,6 +5,7 @@ use super::doctor;
 use super::progress::Progress;
 use super::{Exit, Failure};
 use crate::clock::Clock;
+use crate::cluster;
 use crate::config::{Config, Options, Place};
 use crate::proofs::PUBLIC_KEY;
 use clap::Args;
@@ -43,6 +44,11 @@ pub(super) struct Restore {
 impl Backup {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let data = Config::resolve(&self.place, Options::default())?.data;
+        if cluster::is_copy(&data) {
+            let why = "this is a gateway of a cluster: back up the streams with the tools of NATS (`nats stream backup`), \
+                       and the keys with `clew keys export`";
+            return Err(Failure::new(Exit::Refused, why));
+        }
         let into = self.directory;
         let now = Clock::system().now();
         let made = off_the_runtime(move || {

@@ -3,6 +3,7 @@
 
 use super::progress::Progress;
 use super::{Exit, Failure};
+use crate::cluster;
 use crate::config::{Config, Options, Place};
 use clap::Args;
 use clew_domain::content::{Commitment, ContentId};
@@ -30,6 +31,11 @@ pub(super) struct Doctor {
 impl Doctor {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let data = Config::resolve(&self.place, Options::default())?.data;
+        if cluster::is_copy(&data) {
+            let why = "this is a gateway of a cluster, whose copy is checked against the cluster whenever it starts: \
+                       where it is damaged, remove its partition-00 directory, and it is fetched anew";
+            return Err(Failure::new(Exit::Refused, why));
+        }
         if !data.join("facts").is_dir() {
             return Err(Failure::new(Exit::NotFound, format!("{} holds no log", data.display())));
         }

@@ -54,6 +54,22 @@ enum Action {
         #[command(flatten)]
         place: Place,
     },
+    /// Let a gateway in that waits for the keys of its cluster: they are handed over sealed for it alone
+    Admit {
+        /// The name that the waiting gateway shows
+        gateway: String,
+        /// The code that it shows
+        code: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Wait no more for a gateway that is gone for good: masks are complete without it
+    Dismiss {
+        /// Its name, as `clew keys state` shows it
+        gateway: String,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Record that a custody copy was destroyed
     Destroyed {
         /// The number that `clew keys state` shows for it
@@ -70,6 +86,12 @@ impl Keys {
             Action::Rotate { place } => tell(&data_of(&place)?, Ask::Keys(AskKeys::Rotate)).await,
             Action::Export { holder, file, place } => export(&data_of(&place)?, holder, &file).await,
             Action::Import { file, place } => import(&data_of(&place)?, &file),
+            Action::Admit { gateway, code, place } => {
+                tell(&data_of(&place)?, Ask::Keys(AskKeys::Admit { gateway, code })).await
+            }
+            Action::Dismiss { gateway, place } => {
+                tell(&data_of(&place)?, Ask::Keys(AskKeys::Dismiss { gateway })).await
+            }
             Action::Destroyed { copy, place } => {
                 tell(&data_of(&place)?, Ask::Keys(AskKeys::CopyDestroyed { copy })).await
             }

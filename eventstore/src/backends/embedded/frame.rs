@@ -64,7 +64,6 @@ pub(super) fn length(bytes: &[u8]) -> usize {
     HEAD_BYTES + (head & LENGTH_MASK) as usize
 }
 
-#[cfg(feature = "jetstream")]
 /// Bytes of the closed frame of a fact at the start of `bytes`, if one is there whole.
 pub(super) fn whole_fact(bytes: &[u8]) -> Option<usize> {
     let head = u32::from_le_bytes(bytes.get(4..HEAD_BYTES)?.try_into().expect("four bytes"));

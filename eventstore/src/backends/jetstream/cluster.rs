@@ -7,7 +7,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
 use async_nats::{Client, ConnectOptions};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -140,6 +140,53 @@ impl Cluster {
             metadata: HashMap::from([(PARTITIONS.into(), options.partitions.to_string())]),
             ..Config::default()
         }
+    }
+
+    /// Creates the stream of what gateways agree on beside the log, if it is not there: of each subject the last message.
+    pub(super) async fn ensure_registry(&self, options: &Options) -> Result<Stream, StoreError> {
+        let wanted = Config {
+            name: format!("{}_RG", self.prefix),
+            subjects: vec![self.registered(">")],
+            retention: RetentionPolicy::Limits,
+            storage: StorageType::File,
+            num_replicas: options.replicas,
+            max_messages_per_subject: 1,
+            ..Config::default()
+        };
+        let until = Instant::now() + OPEN_FOR;
+        loop {
+            let tried = match self.context.get_stream(&wanted.name).await {
+                Ok(there) => Ok(there),
+                Err(_) => self.context.create_stream(wanted.clone()).await,
+            };
+            match tried {
+                Ok(there) => {
+                    let config = &there.cached_info().config;
+                    if config.num_replicas != wanted.num_replicas || config.max_messages_per_subject != 1 {
+                        return Err(unavailable(format!(
+                            "the stream {} has {} replicas and keeps {} messages of a subject; Clew needs {} and 1: \
+                             change one or the other",
+                            wanted.name, config.num_replicas, config.max_messages_per_subject, wanted.num_replicas
+                        )));
+                    }
+                    return Ok(there);
+                }
+                Err(error) if Instant::now() > until => {
+                    return Err(unavailable(format!("the stream {} can't be opened: {error}", wanted.name)));
+                }
+                Err(_) => sleep(AGAIN_AFTER).await,
+            }
+        }
+    }
+
+    /// The subject of something that gateways agree on.
+    pub(super) fn registered(&self, key: &str) -> String {
+        format!("{}.rg.{key}", self.prefix)
+    }
+
+    /// A subject for what is said between gateways and kept nowhere.
+    pub(super) fn said(&self, what: &str) -> String {
+        format!("{}.say.{what}", self.prefix)
     }
 
     /// Publishes until the cluster has acknowledged it, and answers its sequence. Once given up, it is
