@@ -1,7 +1,9 @@
 //! The store on a cluster, with a real nats-server of the version that `requirements.txt` names.
 
+mod agreement;
 mod conformance;
 mod faults;
+mod gateways;
 mod history;
 mod refused;
 mod server;

@@ -8,6 +8,7 @@ mod place;
 
 pub use feeds::{FEEDS_HEARD_WITHIN, hear as hear_feeds, tell as tell_feeds};
 pub use join::{admit, enter};
+pub use leases::Leases;
 pub use place::{is_copy, remembered, store_options};
 
 use clew_domain::fact::Position;
@@ -104,6 +105,11 @@ pub enum ClusterError {
 }
 
 impl Membership {
+    /// A gateway of this name over a registry, in a log of so many partitions.
+    pub fn new(gateway: &str, registry: Registry, partitions: u16) -> Self {
+        Self { gateway: gateway.to_owned(), registry, partitions }
+    }
+
     /// Who holds the keys.
     pub async fn roll(&self) -> Result<Roll, ClusterError> {
         let there = self.registry.get(HOLDERS).await?;

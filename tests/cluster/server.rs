@@ -111,6 +111,12 @@ impl Servers {
         }
     }
 
+    /// Their addresses, as a gateway is given them.
+    pub(super) fn addresses(&self) -> String {
+        let each = self.ports.iter().map(|port| format!("nats://127.0.0.1:{port}"));
+        each.collect::<Vec<_>>().join(",")
+    }
+
     /// How a store reaches them: streams on `replicas` of them, named by `prefix`.
     pub(super) fn options(&self, prefix: &str, replicas: usize, partitions: u16) -> Options {
         Options {

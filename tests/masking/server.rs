@@ -20,6 +20,7 @@ pub(crate) struct Server {
 /// What came back.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -45,13 +46,25 @@ impl Server {
 
     /// The same, or how it ended before it served.
     pub(crate) fn try_start(data: &Path, log: &Path, token: &str, arguments: &[&str]) -> Result<Self, ExitStatus> {
+        Self::start_hearing(data, log, token, arguments, |_| {})
+    }
+
+    /// The same; `hear` is told each line that it prints before it serves.
+    pub(crate) fn start_hearing(
+        data: &Path,
+        log: &Path,
+        token: &str,
+        arguments: &[&str],
+        mut hear: impl FnMut(&str),
+    ) -> Result<Self, ExitStatus> {
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut command = Command::new(clew());
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"]).args(arguments);
         command.arg("--data").arg(data).env_remove("CLEW_CONFIG").stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let told = output.lines().map_while(Result::ok).find(|line| line.starts_with("Clew is at http://"));
+        let lines = output.lines().map_while(Result::ok).inspect(|line| hear(line));
+        let told = { lines }.find(|line| line.starts_with("Clew is at http://"));
         let Some(told) = told else { return Err(child.wait().expect("it has ended")) };
         let address = told.split(['/', ' ']).nth(5).expect("an address").to_owned();
         Ok(Self { child: Mutex::new(child), address, token: token.to_owned() })
@@ -65,6 +78,31 @@ impl Server {
     pub(crate) fn terminate(&self) {
         let asked = Command::new("kill").arg(self.id().to_string()).status().expect("kill is there");
         assert!(asked.success(), "it runs");
+    }
+
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
+        assert!(sent.expect("kill is there").success(), "it runs");
+    }
+
+    /// What comes of an answer that does not end, until `wanted` stands in it.
+    pub(crate) fn stream_until(&self, path: &str, headers: &[(&str, &str)], wanted: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a socket takes a time-out");
+        let mut head =
+            format!("GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n", self.address, self.token);
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n").expect("a String takes all");
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).expect("it reads");
+        let (mut text, mut piece) = (String::new(), [0; 4096]);
+        while !text.contains(wanted) {
+            let read = stream.read(&mut piece).unwrap_or(0);
+            assert!(read > 0, "no {wanted} came: {text}");
+            text.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+        text
     }
 
     /// Ends it as a power cut ends a process.
@@ -92,7 +130,7 @@ impl Server {
             self.address,
             body.len()
         );
-        if !headers.iter().any(|(name, _)| *name == "webhook-signature") {
+        if !headers.iter().any(|(name, _)| matches!(*name, "webhook-signature" | "cookie")) {
             write!(head, "authorization: Bearer {}\r\n", self.token).expect("a String takes all");
         }
         for (name, value) in headers {
@@ -148,11 +186,12 @@ impl Answer {
 /// The answer, if its head is whole.
 fn parse(answer: &[u8]) -> Option<Answer> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    let told = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let head = told.to_lowercase();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
     let body = &answer[end + 4..];
     let chunked = head.contains("transfer-encoding: chunked");
-    Some(Answer { status, body: if chunked { unchunked(body) } else { body.to_vec() } })
+    Some(Answer { status, head: told, body: if chunked { unchunked(body) } else { body.to_vec() } })
 }
 
 fn unchunked(mut body: &[u8]) -> Vec<u8> {

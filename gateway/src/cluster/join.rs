@@ -36,7 +36,7 @@ pub async fn enter(config: &Config) -> Result<(Arc<Membership>, Vault), ClusterE
     let registry = Registry::connect(&options).await?;
     registry.ensure_log(&options).await?;
     let keys = config.data.join("keys");
-    let membership = Membership { gateway, registry, partitions: config.store_partitions };
+    let membership = Membership::new(&gateway, registry, config.store_partitions);
     let vault = if keys.exists() {
         membership.founder(false).await?;
         off_the_runtime(move || Vault::open(&keys)).await?

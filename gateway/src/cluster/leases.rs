@@ -19,7 +19,7 @@ const LEASED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Leases from the registry, over a connection and on a thread of its own: who waits for a lease holds up a thread of
 /// the program, perhaps the last one.
-pub(super) struct Leases {
+pub struct Leases {
     config: Config,
     runtime: Option<Runtime>,
     registry: Arc<OnceCell<Registry>>,
@@ -34,7 +34,8 @@ struct Next {
 }
 
 impl Leases {
-    pub(super) fn new(config: &Config) -> std::io::Result<Self> {
+    /// For the cluster that the settings name.
+    pub fn new(config: &Config) -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("leases").enable_all().build()?;
         Ok(Self { config: config.clone(), runtime: Some(runtime), registry: Arc::default() })
     }
