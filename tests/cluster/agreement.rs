@@ -6,19 +6,35 @@ use clew_eventstore::backends::jetstream::Registry;
 use clew_eventstore::backends::memory::Store;
 use clew_eventstore::conformance::{commit, stream, write};
 use clew_eventstore::proofs::{Log, ProofError, SigningKey};
-use clew_eventstore::store::EventStore;
+use clew_eventstore::observer::{Leaf, LeafSource};
+use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::Vault;
 use clew_gateway::cluster::{Leases, Membership};
 use clew_gateway::config::Config;
+use futures::future::{BoxFuture, FutureExt, ready};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A log over these facts, signed by the key of that text.
-async fn log_of(facts: std::ops::Range<u64>, key: &str) -> Arc<Log> {
+/// Facts that nobody changes.
+struct Facts(Vec<Leaf>);
+
+impl LeafSource for Facts {
+    fn leaves(&self, _: u16, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Leaf>, StoreError>> {
+        let behind = self.0.iter().filter(|leaf| leaf.sequence > after).take(limit).cloned().collect();
+        ready(Ok(behind)).boxed()
+    }
+}
+
+async fn facts(count: u64) -> Vec<Leaf> {
     let store = Store::default();
-    store.append(commit(vec![write(stream(1), 0, facts)])).await.expect("memory takes all");
+    store.append(commit(vec![write(stream(1), 0, 0..count)])).await.expect("memory takes all");
+    store.leaves(0, 0, usize::MAX).await.expect("memory reads all")
+}
+
+/// A log over these facts, signed by the key of that text.
+async fn log_of(facts: &[Leaf], key: &str) -> Arc<Log> {
     let log = Log::in_memory(0, SigningKey::from_secret_text(key).expect("a key"));
-    log.catch_up(&store).await.expect("it follows");
+    log.catch_up(&Facts(facts.to_vec())).await.expect("it follows");
     Arc::new(log)
 }
 
@@ -37,20 +53,21 @@ async fn two_roots_of_one_size_are_never_signed() {
             log.sign_if(|size, root| runtime.block_on(member.agree_to_sign(&log, size, root)))
         })
     };
-    let (ours, forked) = (log_of(0..3, &key).await, log_of(10..13, &key).await);
-    let signed = sign(&ours, "a").await.expect("no panic").expect("the first one signs");
+    let (ours, theirs) = (facts(5).await, facts(5).await);
+    let (three, forked) = (log_of(&ours[..3], &key).await, log_of(&theirs[..3], &key).await);
+    let signed = sign(&three, "a").await.expect("no panic").expect("the first one signs");
     let refused = sign(&forked, "b").await.expect("no panic");
     assert!(matches!(&refused, Err(ProofError::Stopped(_))), "another root of the same size: {refused:?}");
     assert!(forked.checkpoint().is_none(), "nothing was signed");
     assert!(sign(&forked, "b").await.expect("no panic").is_err(), "and it stays so");
 
-    let longer_fork = log_of(10..15, &key).await;
+    let longer_fork = log_of(&theirs, &key).await;
     assert!(sign(&longer_fork, "b").await.expect("no panic").is_err(), "nor a longer one that does not continue it");
-    let same = sign(&log_of(0..3, &key).await, "c").await.expect("no panic").expect("the same facts");
+    let same = sign(&log_of(&ours[..3], &key).await, "c").await.expect("no panic").expect("the same facts");
     assert_eq!(same.to_string(), signed.to_string(), "signed by any gateway, it is the same");
-    let shorter = sign(&log_of(0..2, &key).await, "d").await.expect("no panic");
+    let shorter = sign(&log_of(&ours[..2], &key).await, "d").await.expect("no panic");
     assert!(shorter.is_err(), "who is behind signs nothing");
-    let longer = sign(&log_of(0..4, &key).await, "d").await.expect("no panic").expect("what continues it");
+    let longer = sign(&log_of(&ours[..4], &key).await, "d").await.expect("no panic").expect("what continues it");
     assert_eq!(longer.checkpoint().size, 4);
 }
 
