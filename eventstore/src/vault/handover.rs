@@ -42,7 +42,7 @@ impl Joining {
     /// What the operator tells the gateway that has the keys. Who does not know it can neither receive the keys in this
     /// one's place nor hand it others.
     pub fn code(&self) -> String {
-        self.code.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:032x}", u128::from_be_bytes(*self.code))
     }
 }
 
