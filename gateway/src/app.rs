@@ -158,7 +158,7 @@ impl App {
         let clock = Clock::system();
         cluster::remembered(&mut config)?;
         if !config.store.is_none() {
-            return Self::open_on_cluster(config, clock).await;
+            return Box::pin(Self::open_on_cluster(config, clock)).await;
         }
         let (settings, writers) = (config.clone(), clock.clone());
         let opened = tokio::task::spawn_blocking(move || open_directory(&settings, writers)).await;
@@ -178,12 +178,11 @@ impl App {
         let lock = lock_directory(&config.data)?;
         let (membership, vault) = cluster::enter(&config).await?;
         let log = proofs::open(&config.data.join("proofs"), config.public_url.as_deref())?;
-        let (writers, followed) = (clock.clone(), Arc::clone(&log));
+        let (writers, tree) = (clock.clone(), Arc::clone(&log));
         let options = jetstream::Options {
             clock: Box::new(move || writers.now()),
             observer: Box::new(move |partition| {
-                let follower = (partition == followed.partition()).then(|| followed.follower());
-                follower.map(|follower| Box::new(follower) as Box<dyn CommitObserver>)
+                (partition == tree.partition()).then(|| Box::new(tree.follower()) as Box<dyn CommitObserver>)
             }),
             ..cluster::store_options(&config)?
         };

@@ -45,7 +45,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Take in the messages of a file, while no server runs
     Import(import::Import),
     /// Write all conversations as JSON, one a line, while no server runs
