@@ -34,7 +34,9 @@ impl<'de> Deserialize<'de> for Moment {
             return Ok(Self::Position(cursor));
         }
         let instant = text.parse().map_err(|_| {
-            serde::de::Error::custom(format!("'{text}' is neither an instant like 2026-01-31T08:00:00Z nor a position"))
+            serde::de::Error::custom(format!(
+                "'{text}' is neither an instant like 2026-01-31T08:00:00Z nor a position as answers tell it, like p1f4"
+            ))
         })?;
         Ok(Self::Instant(instant))
     }

@@ -10,7 +10,7 @@ pub use overlay::{Overlay, Walk};
 use crate::engine::Engine;
 use crate::generation::Home;
 use crate::projection::{FoldError, Projection, Spec};
-use crate::reader::Reader;
+use crate::reader::{Reader, Shared};
 use crate::table::{Table, TableError};
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{EventStore, StoreError};
@@ -25,8 +25,9 @@ const FACTS_FOLDED_MAX: u64 = 3_000_000;
 /// Facts that are read at once.
 const FACTS_READ: usize = 4_096;
 
-/// Looks at the past that stay in memory, so that the next page of the same instant is there at once.
-const LOOKS_KEPT_MAX: usize = 6;
+/// Looks at the past that stay in memory, so that the next page of the same instant is there at once: of the queues, the
+/// promises and the agents one each. Each may be as large as what is served.
+const LOOKS_KEPT_MAX: usize = 3;
 
 /// Why the past can't be shown.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,8 @@ impl PastError {
 struct Look {
     projection: &'static str,
     at: Cursor,
-    rows: Table,
+    /// The rows as of then, with what is kept in memory beside them.
+    shown: Arc<Shared>,
     /// The kept state below, which can be open once only.
     base: Option<(PathBuf, Table)>,
 }
@@ -87,10 +89,7 @@ impl Past {
         at: Cursor,
     ) -> Result<Reader<P>, PastError> {
         let (past, runtime) = (self.clone(), Handle::current());
-        let work = move || {
-            let table = past.look(Spec::of::<P>(), home.as_ref(), &store, &runtime, &at)?;
-            Ok(Reader::still(table, at))
-        };
+        let work = move || past.look(Spec::of::<P>(), home.as_ref(), &store, &runtime, &at).map(Reader::new);
         tokio::task::spawn_blocking(work).await.map_err(|_| PastError::BrokenOff)?
     }
 
@@ -101,10 +100,10 @@ impl Past {
         store: &Arc<dyn EventStore>,
         runtime: &Handle,
         at: &Cursor,
-    ) -> Result<Table, PastError> {
+    ) -> Result<Arc<Shared>, PastError> {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = looks.iter().find(|look| look.projection == spec.name && look.at == *at) {
-            return Ok(found.rows.clone());
+            return Ok(Arc::clone(&found.shown));
         }
         let (rows, base) = loop {
             let kept = home.and_then(|home| home.kept_states(spec.version)).and_then(|dir| newest_before(&dir, at));
@@ -128,8 +127,9 @@ impl Past {
         while looks.len() >= LOOKS_KEPT_MAX {
             looks.pop_front();
         }
-        looks.push_back(Look { projection: spec.name, at: at.clone(), rows: rows.clone(), base });
-        Ok(rows)
+        let shown = Shared::still(spec, rows, at.clone());
+        looks.push_back(Look { projection: spec.name, at: at.clone(), shown: Arc::clone(&shown), base });
+        Ok(shown)
     }
 }
 

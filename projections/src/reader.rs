@@ -134,6 +134,13 @@ impl Shared {
         }
     }
 
+    /// What readers share of a table that nothing writes to any more, such as one folded up to an instant.
+    pub(crate) fn still(spec: Spec, table: Table, cursor: Cursor) -> Arc<Self> {
+        let derived = Live::new(spec, table.clone(), spec.version, cursor.clone()).map(|live| live.derived);
+        let live = Live { table, version: spec.version, cursor, derived: derived.unwrap_or_default() };
+        Arc::new(Self::new(spec, live))
+    }
+
     /// Asks what is served now. The answer comes from between two batches.
     pub(crate) fn read<R>(&self, question: impl FnOnce(&View<'_>) -> R) -> R {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
@@ -229,12 +236,9 @@ impl<P: Projection> Reader<P> {
         Self { shared, projection: PhantomData }
     }
 
-    /// A reader of a table that nothing writes to any more, such as one folded up to an instant.
+    /// A reader of a table that nothing writes to any more.
     pub(crate) fn still(table: Table, cursor: Cursor) -> Self {
-        let spec = Spec::of::<P>();
-        let derived = Live::new(spec, table.clone(), P::VERSION, cursor.clone()).map(|live| live.derived);
-        let live = Live { table, version: P::VERSION, cursor, derived: derived.unwrap_or_default() };
-        Self::new(Arc::new(Shared::new(Spec::of::<P>(), live)))
+        Self::new(Shared::still(Spec::of::<P>(), table, cursor))
     }
 
     pub(crate) fn read<R>(&self, question: impl FnOnce(&View<'_>) -> R) -> R {
