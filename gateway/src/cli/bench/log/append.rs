@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -62,8 +63,8 @@ impl Run<'_> {
         let dir = self.dir.join("append");
         let measured = {
             let (store, _) = Store::open(&dir, Options::default())?;
-            let store = Arc::new(store);
-            Self::all(writers, |writer| append_to_log(Arc::clone(&store), writer, with_content, self.lasts))?
+            let log = Arc::new(Log { store, contents: AtomicU64::new(1) });
+            Self::all(writers, |writer| append_to_log(Arc::clone(&log), writer, with_content, self.lasts))?
         };
         std::fs::remove_dir_all(&dir)?;
         Ok(measured)
@@ -99,8 +100,14 @@ impl Run<'_> {
     }
 }
 
+/// The log that is written to, and the number of the next content: as in the product, each gets the next one.
+struct Log {
+    store: Store,
+    contents: AtomicU64,
+}
+
 async fn append_to_log(
-    store: Arc<Store>,
+    log: Arc<Log>,
     writer: u64,
     with_content: bool,
     lasts: Duration,
@@ -112,13 +119,13 @@ async fn append_to_log(
         let mut commit = Commit::default();
         commit.writes.push(StreamWrite { stream, expected, facts: vec![sample::fact(number)] });
         if with_content {
-            commit.contents.push(sample::content(number));
+            commit.contents.push(sample::content(log.contents.fetch_add(1, Ordering::Relaxed)));
         }
         let given = Instant::now();
         if given > until {
             break;
         }
-        store.append(commit).await?;
+        log.store.append(commit).await?;
         latencies.push(given.elapsed());
     }
     Ok(latencies)
