@@ -42,7 +42,7 @@ for (const [language, words] of Object.entries(WORDS)) {
     await page.getByRole('button', { name: words.send, exact: true }).click();
     await desk.message('A first reply').waitFor();
     await page.locator('.message.sending').waitFor({ state: 'detached' });
-    assert.equal(await desk.message('A first reply').count(), 1);
+    await page.waitForFunction(() => [...document.querySelectorAll('.timeline .message')].filter((message) => message.textContent.includes('A first reply')).length === 1);
     await desk.write('A second reply');
     await page.getByRole('button', { name: words.sendPend }).click();
     await page.locator('.queues a').filter({ hasText: words.pending }).click();

@@ -210,7 +210,9 @@ inBothLanguages('own saved replies are kept in place, and their places are fille
   await page.keyboard.press('Escape');
   await page.locator('dialog').waitFor({ state: 'detached' });
   await page.locator('[data-saved]').click();
+  await page.locator('.popover input').waitFor();
   await page.keyboard.type(`Salute ${mark}`);
+  await page.locator('.popover [role=option]').filter({ hasText: `Salute ${mark}` }).waitFor();
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => /^Hello Zoé, (Noah|Camille) here\. \{nothing_known\}$/.test(document.querySelector('.reply-input')?.value ?? ''));
   await page.locator('.toast').filter({ hasText: '{nothing_known}' }).waitFor();
