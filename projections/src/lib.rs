@@ -21,6 +21,7 @@ pub mod outbox;
 mod packed;
 pub mod page;
 pub mod past;
+mod priority;
 pub mod projection;
 pub mod queues;
 pub mod reader;

@@ -4,6 +4,7 @@ use super::manifest::Manifest;
 use super::merge::{self, Merged};
 use super::run::{self, Run, Writer};
 use super::{Inner, Layer};
+use crate::priority::yield_to_others;
 use std::fs;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How soon it is tried again to write down what could not be written.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Whoever waits for a page or for a fact to be folded goes first.
+const NICE: u8 = 10;
 
 /// What is to be done next.
 enum Task {
@@ -26,6 +30,7 @@ pub(super) fn spawn(inner: Arc<Inner>) -> io::Result<JoinHandle<()>> {
 }
 
 fn work(inner: &Inner) {
+    yield_to_others(NICE);
     loop {
         let (done, merged) = match inner.next_task() {
             Task::End => return,

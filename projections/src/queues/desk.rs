@@ -7,6 +7,7 @@ use super::query::{Filter, Order, Owner};
 use super::row::Row;
 use crate::derived::Derived;
 use crate::key::ascending;
+use crate::priority::readers;
 use crate::projection::FoldError;
 use crate::table::{Change, Table};
 use clew_domain::conversation::Queue;
@@ -111,16 +112,66 @@ fn row_in(value: &[u8]) -> Result<Row, FoldError> {
     msgpack::from_slice(value).map_err(|error| damaged(&error.to_string()))
 }
 
+/// What is seen of an open row.
+struct Seen {
+    id: Uuid,
+    since: u64,
+    updated: u64,
+    urgency: u16,
+    queue: Queue,
+    channel: Uuid,
+    team: Option<Uuid>,
+    agent: Option<Uuid>,
+    topics: Box<[Uuid]>,
+}
+
+impl Seen {
+    /// Nothing of a resolved one.
+    fn of(row: &Row) -> Option<Self> {
+        (row.queue != Queue::Resolved).then(|| Self {
+            id: row.id.0,
+            since: ascending(row.waiting_since.unwrap_or(row.queued_at)),
+            updated: ascending(row.updated_at),
+            // Higher priorities come first.
+            urgency: !(row.priority.cast_unsigned() ^ 0x8000),
+            queue: row.queue,
+            channel: row.channel.0,
+            team: row.team.map(|team| team.0),
+            agent: row.agent.map(|agent| agent.0),
+            topics: row.topics.iter().map(|topic| topic.0).collect(),
+        })
+    }
+}
+
+/// What is seen of the open rows of one part of the ids.
+fn seen_in(table: &Table, part: usize, parts: usize) -> Result<Vec<Seen>, FoldError> {
+    let bound = |part: usize| match u8::try_from(part * 256 / parts) {
+        Ok(byte) => vec![super::OPEN, byte],
+        Err(_) => vec![super::OPEN + 1],
+    };
+    let rows = table.range(&bound(part), Some(&bound(part + 1)), false);
+    rows.filter_map(|entry| match entry.map_err(FoldError::from).and_then(|(_, value)| row_in(&value)) {
+        Ok(row) => Seen::of(&row).map(Ok),
+        Err(error) => Some(Err(error)),
+    })
+    .collect()
+}
+
 impl Desk {
+    /// All open rows are read, by as many threads as there are cores.
     pub(super) fn derive(table: &Table) -> Result<Arc<dyn Derived>, FoldError> {
+        let parts = readers();
+        let found: Vec<Vec<Seen>> = std::thread::scope(|scope| {
+            let beside: Vec<_> = (1..parts).map(|part| scope.spawn(move || seen_in(table, part, parts))).collect();
+            let first = seen_in(table, 0, parts);
+            let rest = beside.into_iter().map(|part| part.join().unwrap_or(Err(FoldError::Panicked)));
+            std::iter::once(first).chain(rest).collect::<Result<_, FoldError>>()
+        })?;
         let mut inner = Inner::default();
-        for entry in table.prefix(&[super::OPEN], false) {
-            let row = row_in(&entry?.1)?;
-            if row.queue != Queue::Resolved {
-                let slot = inner.slot_of(&row);
-                inner.add(slot.counters(), 1);
-                inner.keep(slot);
-            }
+        for seen in found.into_iter().flatten() {
+            let slot = inner.slot_of(&seen);
+            inner.add(slot.counters(), 1);
+            inner.keep(slot);
         }
         inner.order_all();
         Ok(Arc::new(Self(RwLock::new(inner))))
@@ -136,12 +187,13 @@ impl Derived for Desk {
         let mut moves = Vec::new();
         for (key, value) in changes {
             let Some(id) = id_in(key) else { continue };
-            moves.push((id, value.as_deref().map(row_in).transpose()?));
+            let row = value.as_deref().map(row_in).transpose()?;
+            moves.push((id, row.as_ref().and_then(Seen::of)));
         }
         Ok(Box::new(move || {
             let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            for (id, row) in moves {
-                inner.move_to(id, row.as_ref());
+            for (id, seen) in moves {
+                inner.move_to(id, seen.as_ref());
             }
         }))
     }
@@ -182,18 +234,18 @@ impl Slot {
 }
 
 impl Inner {
-    fn slot_of(&mut self, row: &Row) -> Slot {
+    fn slot_of(&mut self, seen: &Seen) -> Slot {
+        let Seen { id, since, updated, urgency, queue, .. } = *seen;
         Slot {
-            id: row.id.0,
-            since: ascending(row.waiting_since.unwrap_or(row.queued_at)),
-            updated: ascending(row.updated_at),
-            // Higher priorities come first.
-            urgency: !(row.priority.cast_unsigned() ^ 0x8000),
-            queue: row.queue,
-            channel: self.numbers.give(row.channel.0),
-            team: row.team.map(|team| self.numbers.give(team.0)),
-            agent: row.agent.map(|agent| self.numbers.give(agent.0)),
-            topics: row.topics.iter().map(|topic| self.numbers.give(topic.0)).collect(),
+            id,
+            since,
+            updated,
+            urgency,
+            queue,
+            channel: self.numbers.give(seen.channel),
+            team: seen.team.map(|team| self.numbers.give(team)),
+            agent: seen.agent.map(|agent| self.numbers.give(agent)),
+            topics: seen.topics.iter().map(|topic| self.numbers.give(*topic)).collect(),
         }
     }
 
@@ -256,9 +308,9 @@ impl Inner {
         }
     }
 
-    /// A conversation is as its row says now; without one, or resolved, it is not open.
-    fn move_to(&mut self, id: Uuid, row: Option<&Row>) {
-        let now = row.filter(|row| row.queue != Queue::Resolved).map(|row| self.slot_of(row));
+    /// A conversation is as its row says now; without one it is not open.
+    fn move_to(&mut self, id: Uuid, seen: Option<&Seen>) {
+        let now = seen.map(|seen| self.slot_of(seen));
         let slots = &self.slots;
         let found = self.by_id.find(hash(id), |number| slots[*number as usize].id == id).copied();
         match (found, now) {

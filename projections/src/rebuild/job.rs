@@ -4,6 +4,7 @@ use super::{EndedRebuild, Feeder, Rate};
 use crate::catalogue::Record;
 use crate::generation::{Generation, Home};
 use crate::past::Keeper;
+use crate::priority::yield_to_others;
 use crate::projection::{FoldError, Spec};
 use crate::table::{Table, TableError};
 use clew_domain::fact::{Fact, Position};
@@ -26,9 +27,6 @@ const BATCHES_AHEAD_MAX: usize = 3;
 
 /// How often what was built is written down, so that a crash costs no more than that.
 const WRITTEN_EVERY: Duration = Duration::from_secs(2);
-
-/// The least urgent priority that there is.
-const NICE_MAX: u8 = 19;
 
 /// How often a throttled rebuild looks whether it is cancelled.
 const CANCEL_LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
@@ -330,14 +328,5 @@ impl Pace {
         {
             thread::sleep(left.min(CANCEL_LOOKED_AT_EVERY));
         }
-    }
-}
-
-/// Lets other threads go first, where the operating system knows how. The priority is the thread's own.
-fn yield_to_others(nice: u8) {
-    if nice > 0
-        && let Err(error) = rustix::process::setpriority_process(None, i32::from(nice.min(NICE_MAX)))
-    {
-        tracing::warn!(%error, "the rebuild can't be made to yield");
     }
 }

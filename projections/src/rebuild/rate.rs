@@ -8,6 +8,9 @@ const MEMORY: Duration = Duration::from_secs(8);
 /// Nothing is forecast before so long: the start is never like the rest.
 const FORECAST_AFTER: Duration = Duration::from_millis(500);
 
+/// What is believed of a pace that falls, at most: twice as much takes three times as long.
+const GROWTH_MAX: f64 = 1.6;
+
 /// A smoothed rate.
 #[derive(Clone, Debug)]
 pub struct Rate {
@@ -15,13 +18,15 @@ pub struct Rate {
     first: u64,
     seen: (Instant, u64),
     smoothed: Option<f64>,
+    /// How far it was when, each a little further than the one before.
+    course: Vec<(Duration, u64)>,
 }
 
 impl Rate {
     /// Begins with this count.
     pub fn begin(count: u64) -> Self {
         let now = Instant::now();
-        Self { began: now, first: count, seen: (now, count), smoothed: None }
+        Self { began: now, first: count, seen: (now, count), smoothed: None, course: Vec::new() }
     }
 
     /// The count is now this.
@@ -40,6 +45,10 @@ impl Rate {
         let weight = 1.0 - (-passed.as_secs_f64() / MEMORY.as_secs_f64()).exp();
         self.smoothed = Some(self.smoothed.map_or(fresh, |old| old + (fresh - old) * weight));
         self.seen = (now, count);
+        let (passed, done) = (now.saturating_duration_since(self.began), count - self.first);
+        if self.course.last().is_none_or(|(_, last)| done > last + last / 20) {
+            self.course.push((passed, done));
+        }
     }
 
     /// Counts in a second: the mean of what the last seconds and the whole time say. The last seconds alone jump with
@@ -56,11 +65,29 @@ impl Rate {
         (rate > 0.0).then_some(rate)
     }
 
-    /// How long so many more take.
+    /// How much longer twice as much takes, as a power of two: 1 for a steady pace, more where rows that grow slow it down.
+    #[allow(clippy::cast_precision_loss)]
+    fn growth(&self) -> f64 {
+        let (passed, done) = (self.seen.0.saturating_duration_since(self.began), self.seen.1 - self.first);
+        let half = self.course.partition_point(|(_, count)| *count < done / 2);
+        let Some(&(then, count)) =
+            self.course.get(half).filter(|(then, count)| *count > 0 && *count < done && !then.is_zero())
+        else {
+            return 1.0;
+        };
+        let (longer, further) = (passed.as_secs_f64() / then.as_secs_f64(), done as f64 / count as f64);
+        (longer.ln() / further.ln()).clamp(1.0, GROWTH_MAX)
+    }
+
+    /// How long so many more take: a quarter is what the pace says, the rest what follows if the time goes on to grow with
+    /// what is done as it did since half of it was.
     #[allow(clippy::cast_precision_loss)]
     pub fn time_left(&self, more: u64) -> Option<Duration> {
         let rate = self.per_s()?;
-        Duration::try_from_secs_f64(more as f64 / rate).ok()
+        let done = (self.seen.1 - self.first) as f64;
+        let passed = self.seen.0.saturating_duration_since(self.began).as_secs_f64();
+        let grown = passed * (((done + more as f64) / done).powf(self.growth()) - 1.0);
+        Duration::try_from_secs_f64(0.25 * more as f64 / rate + 0.75 * grown).ok()
     }
 }
 
@@ -107,15 +134,16 @@ mod tests {
         };
         error_max("steady", 0.01, mean_error(1_000_000, |_, _| 10_000.0));
         // As rows grow more, each save has more to do: at the end half the pace of the beginning.
-        error_max("slowing", 0.25, mean_error(1_000_000, |done, _| 10_000.0 / (1.0 + done)));
+        error_max("slowing", 0.18, mean_error(1_000_000, |done, _| 10_000.0 / (1.0 + done)));
+        error_max("slowing much", 0.25, mean_error(1_000_000, |done, _| 10_000.0 / (1.0 + 4.0 * done)));
         error_max(
             "saving now and then",
-            0.10,
+            0.13,
             mean_error(1_000_000, |_, s| if s % 6.0 < 4.5 { 13_000.0 } else { 0.0 }),
         );
         error_max("jittery", 0.10, mean_error(1_000_000, |_, s| 10_000.0 * (1.0 + 0.8 * (s * 7.3).sin())));
         // Nobody can know that half of the processor will be taken away half-way; from then on the forecast follows.
-        error_max("halved", 0.45, mean_error(1_000_000, |done, _| if done < 0.5 { 10_000.0 } else { 5_000.0 }));
+        error_max("halved", 0.30, mean_error(1_000_000, |done, _| if done < 0.5 { 10_000.0 } else { 5_000.0 }));
     }
 
     #[test]

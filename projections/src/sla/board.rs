@@ -5,6 +5,7 @@ use super::query::Scope;
 use super::row::{Row, stored_rows};
 use super::{row_id, timeline_key};
 use crate::derived::Derived;
+use crate::priority::readers;
 use crate::projection::FoldError;
 use crate::table::{Change, Table};
 use clew_domain::ids::{ChannelId, ConversationId, SlaPolicyId, TeamId};
@@ -17,8 +18,6 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use uuid::Uuid;
 
-/// Threads that read the rows at once, at most.
-const PARTS_MAX: usize = 8;
 /// An edit over no more conversations than this is done before anybody can read.
 const MOVED_BEFORE_READS_MAX: usize = 500;
 
@@ -236,7 +235,7 @@ impl Shared {
 impl Inner {
     /// The clocks of the rows of a table, under these rules. The rows are read by as many threads as there are cores.
     fn of(table: &Table, timeline: Arc<Timeline>) -> Result<Self, FoldError> {
-        let parts = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(PARTS_MAX));
+        let parts = readers();
         let read = |part| {
             let rows = stored_rows(table, part, parts);
             rows.map(|stored| stored.map(|(conversation, row)| (conversation, row.places(&timeline)))).collect()
