@@ -27,6 +27,10 @@ const FACTS_PER_SAVE_MAX: usize = 2_048;
 /// How often the size on disk is looked up.
 const SIZE_LOOKED_UP_EVERY: Duration = Duration::from_secs(10);
 
+/// So long whatever comes gathers, once a projection has taken what there was: to wake a thread for each projection and
+/// each commit costs more than to fold it. What comes after a pause is taken at once.
+const GATHERED_FOR: Duration = Duration::from_millis(1);
+
 /// How long to wait before a store that was busy is asked again.
 const STORE_ASKED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -291,6 +295,9 @@ impl Runner {
             let facts: Vec<&Fact> = batches.iter().flat_map(|batch| batch.iter()).collect();
             if let Err(end) = self.take(&mut engine, &facts) {
                 return end;
+            }
+            if facts.len() < FACTS_PER_SAVE_MAX {
+                thread::sleep(GATHERED_FOR);
             }
         }
     }

@@ -56,8 +56,20 @@ fn commit_of(facts: Vec<Fact>) -> Commit {
     Commit { writes, contents: Vec::new() }
 }
 
-async fn append(store: &memory::Store, facts: Vec<Fact>) -> Result<Cursor, BenchError> {
-    let appended = store.append(commit_of(facts)).await;
+/// What arrives within so long, decided beforehand: who writes is not on this machine.
+fn arrivals(traffic: &mut Traffic, lasts: Duration) -> Vec<Commit> {
+    let wanted = lasts.as_secs() * u64::from(EVENTS_PER_S);
+    let (mut commits, mut facts) = (Vec::new(), 0);
+    while facts < wanted {
+        let told = traffic.advance();
+        facts += told.len() as u64;
+        commits.extend((!told.is_empty()).then(|| commit_of(told)));
+    }
+    commits
+}
+
+async fn append(store: &memory::Store, commit: Commit) -> Result<Cursor, BenchError> {
+    let appended = store.append(commit).await;
     Ok(Cursor::at(appended.map_err(|error| BenchError::Store(error.to_string()))?.last))
 }
 
@@ -67,9 +79,10 @@ pub async fn at_work(dir: &Path, open: u64, seed: u64, lasts: Duration) -> Resul
     let mut traffic = Traffic::unanswered(seed);
     let mut filled = Cursor::start(1);
     while traffic.open() < open {
-        filled = append(&store, traffic.advance()).await?;
+        filled = append(&store, commit_of(traffic.advance())).await?;
     }
     traffic.answer_from_now_on();
+    let arriving = arrivals(&mut traffic, lasts);
     let log: Arc<dyn EventStore> = Arc::clone(&store) as _;
     let opened = Projections::open(Some(dir), log, Options::default()).await;
     let projections = opened.map_err(|error| BenchError::Store(error.to_string()))?;
@@ -85,13 +98,13 @@ pub async fn at_work(dir: &Path, open: u64, seed: u64, lasts: Duration) -> Resul
     let (feed, feed_times) = follow_feed(&projections);
     let began = Instant::now();
     let mut written = 0;
-    while began.elapsed() < lasts {
-        let facts = traffic.advance();
-        if facts.is_empty() {
-            continue;
+    for commit in arriving {
+        if began.elapsed() >= lasts {
+            break;
         }
-        written += u32::try_from(facts.len()).unwrap_or(u32::MAX);
-        let last = append(&store, facts).await?;
+        written +=
+            u32::try_from(commit.writes.iter().map(|write| write.facts.len()).sum::<usize>()).unwrap_or(u32::MAX);
+        let last = append(&store, commit).await?;
         let answered = Instant::now();
         // Both listen until this end is dropped.
         let _ = rows.send((last.clone(), answered));

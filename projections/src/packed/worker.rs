@@ -4,19 +4,25 @@ use super::manifest::Manifest;
 use super::merge::{self, Merged};
 use super::run::{self, Run, Writer};
 use super::{Inner, Layer};
-use crate::priority::yield_to_others;
 use std::fs;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How soon it is tried again to write down what could not be written.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Whoever waits for a page or for a fact to be folded goes first.
-const NICE: u8 = 10;
+/// Of all rows that a process has open, one set is written down at a time, and one is merged: projections that follow the
+/// same log come to it at the same moment, and together they would leave no core to those who read.
+static FLUSHING: Mutex<()> = Mutex::new(());
+static MERGING: Mutex<()> = Mutex::new(());
+
+fn in_turn<R>(turn: &Mutex<()>, work: impl FnOnce() -> R) -> R {
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    work()
+}
 
 /// What is to be done next.
 enum Task {
@@ -30,12 +36,11 @@ pub(super) fn spawn(inner: Arc<Inner>) -> io::Result<JoinHandle<()>> {
 }
 
 fn work(inner: &Inner) {
-    yield_to_others(NICE);
     loop {
         let (done, merged) = match inner.next_task() {
             Task::End => return,
-            Task::Flush(layer) => (inner.write_down(&layer), Vec::new()),
-            Task::Merge(runs) => (inner.merge(&runs), runs),
+            Task::Flush(layer) => (in_turn(&FLUSHING, || inner.write_down(&layer)), Vec::new()),
+            Task::Merge(runs) => (in_turn(&MERGING, || inner.merge(&runs)), runs),
         };
         let failed = done.err().map(|error| format!("{}: {error}", inner.dir.display()));
         let again = failed.is_some();
