@@ -5,5 +5,6 @@ mod conformance;
 mod faults;
 mod gateways;
 mod history;
+mod network;
 mod refused;
 mod server;

@@ -2,6 +2,7 @@
 //! program would.
 
 mod client;
+pub(crate) mod machine;
 pub(crate) mod program;
 pub(crate) mod requires;
 mod webhook;

@@ -42,8 +42,10 @@ pub(super) fn judge(history: &[Operation], log: &[Fact]) -> Result<(), String> {
             return Err(format!("{:?} is there twice", fact.body.command));
         }
     }
+    let mut found = Vec::new();
     for operation in history {
         let place = places.remove(&operation.command);
+        found.push((operation, place));
         match (operation.outcome, place) {
             (Outcome::Written(version), Some(place)) if version == place => {}
             (Outcome::Written(version), Some(place)) => {
@@ -60,29 +62,25 @@ pub(super) fn judge(history: &[Operation], log: &[Fact]) -> Result<(), String> {
     if let Some(command) = places.keys().next() {
         return Err(format!("{command:?} is there and nobody wrote it"));
     }
-    in_time(history)
+    in_time(&found)
 }
 
-/// What was answered before another was called has the lower version, and nothing is refused that nothing preceded.
-fn in_time(history: &[Operation]) -> Result<(), String> {
-    for later in history {
-        for earlier in history.iter().filter(|earlier| earlier.stream == later.stream) {
-            let Outcome::Written(first) = earlier.outcome else { continue };
+/// What was answered before another was called has the lower version, and nothing is refused unless what took its place
+/// was called before the answer. Where a log gives the order of the writes, that is all that linearizable means.
+fn in_time(history: &[(&Operation, Option<u64>)]) -> Result<(), String> {
+    for (later, second) in history {
+        for (earlier, first) in history.iter().filter(|(earlier, _)| earlier.stream == later.stream) {
             if earlier.answered < later.called
-                && let Outcome::Written(second) = later.outcome
+                && let (Outcome::Written(_), Some(first), Some(second)) = (earlier.outcome, first, second)
                 && second <= first
             {
                 return Err(format!("{later:?} came after {earlier:?} and has no later version"));
             }
         }
-        let could_be_elsewhere = |other: &&Operation| {
-            other.stream == later.stream && other.expected == later.expected && other.called < later.answered
+        let took_its_place = |(other, place): &(&Operation, Option<u64>)| {
+            other.stream == later.stream && *place == Some(later.expected + 1) && other.called < later.answered
         };
-        let others = history
-            .iter()
-            .filter(could_be_elsewhere)
-            .any(|other| other.command != later.command && other.outcome != Outcome::Refused);
-        if later.outcome == Outcome::Refused && !others {
+        if later.outcome == Outcome::Refused && !history.iter().any(took_its_place) {
             return Err(format!("refused though nothing was written at its version: {later:?}"));
         }
     }
@@ -121,7 +119,7 @@ mod tests {
     #[test]
     fn a_store_that_breaks_a_promise_is_caught() {
         let written = operation(1, 0, 0, Outcome::Written(1));
-        let broken: [(&str, Vec<Operation>, Vec<Fact>); 7] = [
+        let broken: [(&str, Vec<Operation>, Vec<Fact>); 8] = [
             ("acknowledged and lost", vec![written.clone()], vec![]),
             ("is there twice", vec![written.clone()], vec![fact(1, 1), fact(1, 2)]),
             ("refused and there", vec![operation(1, 0, 0, Outcome::Refused)], vec![fact(1, 1)]),
@@ -133,11 +131,18 @@ mod tests {
                 vec![operation(1, 1, 0, Outcome::Written(2)), operation(2, 0, 10, Outcome::Written(1))],
                 vec![fact(2, 1), fact(1, 2)],
             ),
+            (
+                "no later version",
+                vec![operation(1, 1, 0, Outcome::Written(2)), operation(2, 0, 10, Outcome::Unknown)],
+                vec![fact(2, 1), fact(1, 2)],
+            ),
         ];
         for (what, history, log) in broken {
             let verdict = judge(&history, &log).expect_err(what);
             assert!(verdict.contains(what), "{verdict}");
         }
+        let nowhere = [operation(1, 0, 0, Outcome::Unknown), operation(2, 0, 10, Outcome::Refused)];
+        assert!(judge(&nowhere, &[]).is_err_and(|why| why.contains("refused though")));
         let alone = judge(&[operation(1, 0, 0, Outcome::Refused)], &[]).expect_err("refused for nothing");
         assert!(alone.contains("refused though"), "{alone}");
     }

@@ -1,8 +1,11 @@
 //! Servers of a cluster, started as processes in a directory of their own and ended by their ids.
 
+use super::network::{self, Network};
+use crate::support::machine::Machine;
 use crate::support::requires::met;
 use clew_eventstore::backends::jetstream::{Options, Store};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +19,9 @@ pub(super) const MAX_PAYLOAD: &str = "9MB";
 /// One server or several that form a cluster.
 pub(super) struct Servers {
     nodes: Mutex<Vec<Node>>,
-    ports: Vec<u16>,
+    /// As each of two gateways reaches them; without networks of their own both have the same.
+    addresses: [Vec<String>; 2],
+    network: Option<Network>,
     dir: TempDir,
 }
 
@@ -24,6 +29,17 @@ struct Node {
     config: PathBuf,
     log: PathBuf,
     process: Option<Child>,
+    /// Its disk, if that one's power can fail.
+    machine: Option<Machine>,
+}
+
+/// What servers are given to fail by, besides being killed.
+#[derive(Clone, Copy)]
+pub(super) struct Fragile<'a> {
+    /// Networks that can be cut.
+    pub(super) network: bool,
+    /// Disks whose power can fail, synced as this says.
+    pub(super) sync: Option<&'a str>,
 }
 
 /// Where nats-server is: named by `CLEW_NATS_SERVER`, where `tests/run` puts it, or on the path.
@@ -48,28 +64,48 @@ fn free_port() -> u16 {
 impl Servers {
     /// Starts so many servers, with these further lines in each one's configuration.
     pub(super) fn start(count: usize, further: &str) -> Self {
+        Self::start_fragile(count, further, Fragile { network: false, sync: None })
+    }
+
+    /// Starts so many servers. What they can't be given here they do without, and that is told.
+    pub(super) fn start_fragile(count: usize, further: &str, fragile: Fragile<'_>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        let network = fragile.network.then(|| Network::new(count)).and_then(|made| {
+            let why = made.as_ref().err().cloned().unwrap_or_default();
+            met(made.is_ok(), &format!("networks can't be cut: {why}")).then(|| made.ok()).flatten()
+        });
         let (ports, routes): (Vec<u16>, Vec<u16>) = (0..count).map(|_| (free_port(), free_port())).unzip();
-        let all: Vec<String> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+        let at = |side: usize, node: usize, port: u16, own: u16| match &network {
+            Some(network) => format!("{}:{own}", network.address(side, node)),
+            None => format!("127.0.0.1:{port}"),
+        };
+        let addresses = [1, 2].map(|side| (0..count).map(|n| at(side, n, ports[n], network::CLIENTS)).collect());
+        let routes: Vec<String> = (0..count).map(|n| at(0, n, routes[n], network::ROUTES)).collect();
+        let all = routes.iter().map(|route| format!("\"nats://{route}\"")).collect::<Vec<_>>().join(", ");
         let mut nodes = Vec::new();
         for (index, (port, route)) in ports.iter().zip(&routes).enumerate() {
-            let store = dir.path().join(format!("n{index}"));
-            let mut lines = vec![format!("server_name: n{index}\nlisten: \"127.0.0.1:{port}\"\n{further}")];
+            let machine = fragile.sync.and_then(|_| Machine::whose_power_can_fail());
+            let store = machine.as_ref().map_or_else(|| dir.path().join(format!("n{index}")), Machine::log);
+            let (store, sync) = (store.display(), fragile.sync.unwrap_or("always"));
+            let listen =
+                if network.is_some() { format!("0.0.0.0:{}", network::CLIENTS) } else { at(1, index, *port, 0) };
+            let mut lines = vec![format!("server_name: n{index}\nlisten: \"{listen}\"\n{further}")];
             if !further.contains("max_payload") {
                 lines.push(format!("max_payload: {MAX_PAYLOAD}"));
             }
             if !further.contains("jetstream") {
-                lines.push(format!("jetstream {{ store_dir: \"{}\", sync_interval: always }}", store.display()));
+                lines.push(format!("jetstream {{ store_dir: \"{store}\", sync_interval: {sync} }}"));
             }
             if count > 1 {
-                let routes = all.join(", ");
-                lines.push(format!("cluster {{ name: clew, listen: \"127.0.0.1:{route}\", routes: [{routes}] }}"));
+                // A gateway keeps to the addresses that it was given.
+                let name = "name: clew, no_advertise: true";
+                lines.push(format!("cluster {{ {name}, listen: \"{route}\", routes: [{all}] }}"));
             }
             let config = dir.path().join(format!("n{index}.conf"));
             std::fs::write(&config, lines.join("\n")).expect("a temporary directory takes files");
-            nodes.push(Node { config, log: dir.path().join(format!("n{index}.log")), process: None });
+            nodes.push(Node { config, log: dir.path().join(format!("n{index}.log")), process: None, machine });
         }
-        let servers = Self { nodes: Mutex::new(nodes), ports, dir };
+        let servers = Self { nodes: Mutex::new(nodes), addresses, network, dir };
         for index in 0..count {
             servers.restart(index);
         }
@@ -83,12 +119,20 @@ impl Servers {
     /// Starts a server that is not running, and waits until it listens.
     pub(super) fn restart(&self, index: usize) {
         let node = &mut self.nodes()[index];
-        let mut command = Command::new(program().expect("looked for before"));
+        let program = program().expect("looked for before");
+        let mut command = match &self.network {
+            Some(network) => {
+                let mut inside = Command::new("ip");
+                inside.args(["netns", "exec", &network.namespace(index)]).arg(program);
+                inside
+            }
+            None => Command::new(program),
+        };
         command.arg("-c").arg(&node.config).arg("-l").arg(&node.log);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nats-server starts");
         node.process = Some(process);
         let until = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", self.ports[index])).is_err() {
+        while TcpStream::connect(&self.addresses[0][index]).is_err() {
             let log = std::fs::read_to_string(&node.log).unwrap_or_default();
             assert!(Instant::now() < until, "nats-server does not listen: {log}");
             std::thread::sleep(Duration::from_millis(20));
@@ -111,21 +155,66 @@ impl Servers {
         }
     }
 
+    /// The power of these servers' disks fails: they are stopped, so that nobody hears of what is not on a disk, what the
+    /// file systems have in memory is dropped, and they end. Then the disks are there again.
+    pub(super) fn cut_power(&self, which: &[usize]) {
+        for index in which {
+            self.signal(*index, "STOP");
+        }
+        for index in which {
+            let nodes = self.nodes();
+            nodes[*index].machine.as_ref().expect("asked for before").fail().expect("ext4 can be shut down");
+        }
+        for index in which {
+            self.kill(*index);
+            let machine = &mut self.nodes()[*index].machine;
+            let machine = machine.as_mut().expect("asked for before");
+            machine.unmount().expect("unmounted");
+            machine.mount().expect("mounted again");
+        }
+    }
+
+    /// Whether the power of all can fail.
+    pub(super) fn have_power(&self) -> bool {
+        self.nodes().iter().all(|node| node.machine.is_some())
+    }
+
+    /// Their networks, if they can be cut.
+    pub(super) fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
+    }
+
+    /// Which server leads a stream; none if there is no leader now.
+    pub(super) fn leader(&self, stream: &str) -> Option<usize> {
+        let connected = TcpStream::connect(&self.addresses[0][0]).ok()?;
+        connected.set_read_timeout(Some(Duration::from_secs(3))).ok()?;
+        let asked = format!(
+            "CONNECT {{\"verbose\":false}}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.INFO.{stream} answer 0\r\n\r\n"
+        );
+        (&connected).write_all(asked.as_bytes()).ok()?;
+        let mut lines = BufReader::new(connected).lines();
+        let line = lines.find_map(|line| line.map_or(Some(None), |line| line.starts_with('{').then_some(Some(line))));
+        let answer: serde_json::Value = serde_json::from_str(&line.flatten()?).ok()?;
+        answer["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+    }
+
     /// Their addresses, as a gateway is given them.
     pub(super) fn addresses(&self) -> String {
-        let each = self.ports.iter().map(|port| format!("nats://127.0.0.1:{port}"));
-        each.collect::<Vec<_>>().join(",")
+        self.urls(0).join(",")
+    }
+
+    fn urls(&self, gateway: usize) -> Vec<String> {
+        self.addresses[gateway].iter().map(|address| format!("nats://{address}")).collect()
     }
 
     /// How a store reaches them: streams on `replicas` of them, named by `prefix`.
     pub(super) fn options(&self, prefix: &str, replicas: usize, partitions: u16) -> Options {
-        Options {
-            servers: self.ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect(),
-            prefix: prefix.to_owned(),
-            replicas,
-            partitions,
-            ..Options::default()
-        }
+        Options { prefix: prefix.to_owned(), replicas, partitions, ..self.reached_by(0) }
+    }
+
+    /// By the addresses that one of two gateways has of them.
+    pub(super) fn reached_by(&self, gateway: usize) -> Options {
+        Options { servers: self.urls(gateway), ..Options::default() }
     }
 
     /// A gateway's store, its copies in a directory of this name.

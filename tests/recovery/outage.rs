@@ -1,9 +1,9 @@
 //! The power fails under the whole program while contacts write, agents mask, and views are written down: what was
 //! acknowledged is there, what was masked stays masked, and views that were torn or lost come back by themselves.
 
-use super::power::Machine;
 use crate::masking::doors::{Known, set_up, tell};
 use crate::masking::server::{Server, token};
+use crate::support::machine::Machine;
 use crate::support::program::printed;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,8 @@
 //! What keeps a log from being opened or written to: each is told in words that help, and nothing is lost.
 
-use super::power::Machine;
 use crate::masking::doors::{Known, set_up, tell};
 use crate::masking::server::{Server, token};
+use crate::support::machine::Machine;
 use crate::support::program::{printed, run};
 use crate::support::requires::met;
 use clew_eventstore::backends::embedded::{Options, Store};

@@ -17,6 +17,10 @@ use tokio::time::{Instant, sleep};
 const PUBLISH_FOR: Duration = Duration::from_secs(15);
 /// How long one answer of the cluster is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// A server that leaves two of these unanswered is given up: one that is cut off does not say that it is gone.
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// How long a server may take to take a connection, before the next one is tried.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(2);
 /// How long opening waits for a cluster that has no leader yet.
 const OPEN_FOR: Duration = Duration::from_secs(30);
 /// How long servers that have just started may take to agree on who leads.
@@ -236,7 +240,11 @@ impl Cluster {
 }
 
 fn connect_options(options: &Options) -> Result<ConnectOptions, StoreError> {
-    let mut connect = ConnectOptions::new().name("clew").request_timeout(Some(ANSWER_WITHIN));
+    let mut connect = ConnectOptions::new()
+        .name("clew")
+        .request_timeout(Some(ANSWER_WITHIN))
+        .ping_interval(PING_EVERY)
+        .connection_timeout(CONNECTED_WITHIN);
     if let (Some(user), Some(password)) = (&options.user, &options.password) {
         connect = connect.user_and_password(user.clone(), password.clone());
     } else if options.user.is_some() || options.password.is_some() {
