@@ -122,8 +122,9 @@ impl Servers {
         let program = program().expect("looked for before");
         let mut command = match &self.network {
             Some(network) => {
-                let mut inside = Command::new("ip");
-                inside.args(["netns", "exec", &network.namespace(index)]).arg(program);
+                // `ip netns exec` would bring mounts of its own, and keep disks mounted whose power is cut.
+                let mut inside = Command::new("nsenter");
+                inside.arg(format!("--net=/run/netns/{}", network.namespace(index))).arg(program);
                 inside
             }
             None => Command::new(program),
