@@ -8,3 +8,4 @@ mod history;
 mod network;
 mod refused;
 mod server;
+mod versions;

@@ -3,6 +3,7 @@
 use super::network::{self, Network};
 use crate::support::machine::Machine;
 use crate::support::requires::met;
+use base64::Engine;
 use clew_eventstore::backends::jetstream::{Options, Store};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -187,16 +188,33 @@ impl Servers {
 
     /// Which server leads a stream; none if there is no leader now.
     pub(super) fn leader(&self, stream: &str) -> Option<usize> {
-        let connected = TcpStream::connect(&self.addresses[0][0]).ok()?;
-        connected.set_read_timeout(Some(Duration::from_secs(3))).ok()?;
-        let asked = format!(
-            "CONNECT {{\"verbose\":false}}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.INFO.{stream} answer 0\r\n\r\n"
-        );
-        (&connected).write_all(asked.as_bytes()).ok()?;
-        let mut lines = BufReader::new(connected).lines();
-        let line = lines.find_map(|line| line.map_or(Some(None), |line| line.starts_with('{').then_some(Some(line))));
-        let answer: serde_json::Value = serde_json::from_str(&line.flatten()?).ok()?;
+        let answer = self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), b"")?;
         answer["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+    }
+
+    /// The bytes of the last message of a subject.
+    pub(super) fn last_message(&self, stream: &str, subject: &str) -> Vec<u8> {
+        let which = format!("{{\"last_by_subj\":\"{subject}\"}}");
+        let answer = self.ask(&format!("$JS.API.STREAM.MSG.GET.{stream}"), which.as_bytes()).expect("an answer");
+        let data = answer["message"]["data"].as_str().expect("a message");
+        base64::engine::general_purpose::STANDARD.decode(data).expect("base64")
+    }
+
+    /// Puts a message into a stream, as anybody may who can write to the cluster.
+    pub(super) fn publish(&self, subject: &str, message: &[u8]) {
+        let answer = self.ask(subject, message).expect("an answer");
+        assert!(answer["seq"].is_u64(), "not taken: {answer}");
+    }
+
+    /// Asks the first server, in the protocol that a client speaks.
+    fn ask(&self, subject: &str, message: &[u8]) -> Option<serde_json::Value> {
+        let mut connected = TcpStream::connect(&self.addresses[0][0]).ok()?;
+        connected.set_read_timeout(Some(Duration::from_secs(3))).ok()?;
+        let head =
+            format!("CONNECT {{\"verbose\":false}}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n", message.len());
+        connected.write_all(&[head.as_bytes(), message, b"\r\n"].concat()).ok()?;
+        let mut lines = BufReader::new(connected).lines().map_while(Result::ok);
+        serde_json::from_str(&lines.find(|line| line.starts_with('{'))?).ok()
     }
 
     /// Their addresses, as a gateway is given them.
