@@ -131,7 +131,13 @@ fn is_of(bytes: &[u8], stream: StreamId) -> bool {
 
 /// The fact that these bytes are, or damage at a place.
 pub(super) fn decode(bytes: &[u8], path: &Path, offset: u64) -> Result<Fact, StoreError> {
-    codec::decode(bytes).map_err(|error| corrupt(path, offset, &error.to_string()))
+    codec::decode(bytes).map_err(|error| match error {
+        // Nothing is wrong with these bytes.
+        codec::CodecError::NewerSchema(_) => {
+            StoreError::Unavailable(format!("a fact can't be read: {error}; start that version here"))
+        }
+        _ => corrupt(path, offset, &error.to_string()),
+    })
 }
 
 fn raw_fact(part: &RawPart, offset: u64, buffer: &mut Vec<u8>) -> Result<Fact, StoreError> {
