@@ -70,6 +70,8 @@ struct State {
     checkpoint: Option<Cursor>,
     /// Up to where `frozen` holds.
     frozen_checkpoint: Option<Cursor>,
+    /// Up to where `runs` hold.
+    written_checkpoint: Option<Cursor>,
     /// The weight of the cursor at the last freeze.
     frozen_weight: u64,
     /// Whether rows come in such large batches that merging runs can wait until they end.
@@ -127,6 +129,7 @@ impl Packed {
         let state = State {
             layers,
             fresh_bytes: 0,
+            written_checkpoint: checkpoint.clone(),
             checkpoint,
             frozen_checkpoint: None,
             frozen_weight,
@@ -243,12 +246,23 @@ impl Packed {
         Walk::over(&self.inner, bounds, backwards)
     }
 
-    /// Keeps what is on disk in `to` as well, as it is now, at next to no cost: the files are shared. Returns up to where.
+    /// Keeps what is on disk in `to` as well, as it is once this is written down, at next to no cost: the files are
+    /// shared. Who reads or saves does not wait. Returns up to where.
     pub(crate) fn keep_as(&self, to: &Path) -> Result<Option<Cursor>, TableError> {
         self.flush()?;
-        let state = self.inner.state();
-        manifest::share(&self.inner.dir, to, &state.layers.runs).map_err(|error| failed(&error))?;
-        Ok(Manifest::read(to)?.checkpoint)
+        loop {
+            let state = self.inner.state();
+            let (runs, checkpoint) = (Arc::clone(&state.layers.runs), state.written_checkpoint.clone());
+            drop(state);
+            match manifest::share(&self.inner.dir, to, &runs, checkpoint.clone()) {
+                Ok(()) => return Ok(checkpoint),
+                // Merged away meanwhile: what it was merged to is there now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.inner.has(&runs) => {
+                    fs::remove_dir_all(to).map_err(|error| failed(&error))?;
+                }
+                Err(error) => return Err(failed(&error)),
+            }
+        }
     }
 }
 
@@ -298,6 +312,11 @@ impl Inner {
             self.damaged.store(true, Ordering::Relaxed);
         }
         read
+    }
+
+    /// Whether these are the runs.
+    fn has(&self, runs: &Arc<Vec<Arc<Run>>>) -> bool {
+        Arc::ptr_eq(&self.state().layers.runs, runs)
     }
 
     fn layers(&self) -> Layers {

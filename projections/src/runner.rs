@@ -106,6 +106,7 @@ impl Runner {
     fn run(&mut self) {
         loop {
             let mut end = self.follow();
+            self.settle();
             if let End::Halted(state) = &end
                 && self.shared.is_damaged()
                 && !self.mended
@@ -129,6 +130,11 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Waits until no state is being kept: who then does something with the rows finds their files at rest.
+    fn settle(&mut self) {
+        self.keeper.iter_mut().for_each(Keeper::settle);
     }
 
     /// Writes down what is in memory, so that the next start has nothing to fold again.
@@ -155,6 +161,7 @@ impl Runner {
 
     /// Does what it was told, between two batches. How following ends by that, if it does.
     fn carry_out(&mut self, told: Control) -> Option<End> {
+        self.settle();
         let (spec, served, until) =
             self.shared.read_live(|live| (self.shared.spec, live.table.clone(), live.cursor.clone()));
         match told {
@@ -358,11 +365,8 @@ impl Runner {
             live.cursor = Cursor::clone(cursor);
             Ok::<(), FoldError>(())
         })?;
-        if let Some(keeper) = &mut self.keeper
-            && let Err(error) = keeper.keep_when_due(&self.shared.read_live(|live| live.table.clone()), cursor)
-        {
-            // The present goes on; the past is folded from an older state.
-            tracing::warn!(projection = self.shared.spec.name, %error, "a state for looks at the past was not kept");
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep_beside(|| self.shared.read_live(|live| live.table.clone()), cursor);
         }
         let mut meter = self.shared.meter();
         meter.folded += facts.len() as u64;

@@ -70,8 +70,9 @@ pub(super) fn remove_strays(dir: &Path, runs: &[u64]) -> Result<(), TableError> 
     Ok(())
 }
 
-/// Puts the runs and the manifest of `dir` into `to` as well; runs never change, so their files are shared.
-pub(super) fn share(dir: &Path, to: &Path, runs: &[Arc<Run>]) -> io::Result<()> {
+/// Puts runs of `dir` into `to` as well, with a manifest of theirs; runs never change, so their files are shared.
+/// Fails with `NotFound` if a run was merged away meanwhile.
+pub(super) fn share(dir: &Path, to: &Path, runs: &[Arc<Run>], checkpoint: Option<Cursor>) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for run in runs {
         let name = run::file_name(run.number);
@@ -80,8 +81,5 @@ pub(super) fn share(dir: &Path, to: &Path, runs: &[Arc<Run>]) -> io::Result<()> 
             linked => linked?,
         }
     }
-    fs::copy(dir.join(NAME), to.join("manifest.new"))?;
-    File::open(to.join("manifest.new"))?.sync_all()?;
-    fs::rename(to.join("manifest.new"), to.join(NAME))?;
-    File::open(to)?.sync_all()
+    Manifest { checkpoint, runs: runs.iter().map(|run| run.number).collect() }.write(to)
 }

@@ -104,8 +104,10 @@ impl Inner {
             runs.push(Arc::new(Run::open(&self.dir, number).map_err(io::Error::other)?));
         }
         let checkpoint = self.state().frozen_checkpoint.clone();
-        Manifest { checkpoint, runs: runs.iter().map(|run| run.number).collect() }.write(&self.dir)?;
+        let manifest = Manifest { checkpoint, runs: runs.iter().map(|run| run.number).collect() };
+        manifest.write(&self.dir)?;
         let mut state = self.state();
+        state.written_checkpoint = manifest.checkpoint;
         state.layers.runs = Arc::new(runs);
         state.layers.frozen = None;
         drop(state);
