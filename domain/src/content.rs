@@ -96,6 +96,24 @@ impl fmt::Display for StateHash {
     }
 }
 
+/// The root of a log's Merkle tree; see [`crate::installation::InstallationEvent::LogMoved`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RootHash(Commitment);
+
+impl RootHash {
+    /// The root of these bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(Commitment(bytes))
+    }
+}
+
+impl fmt::Display for RootHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A fact's reference to a content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ContentRef {

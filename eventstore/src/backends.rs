@@ -3,3 +3,4 @@
 pub mod embedded;
 pub mod jetstream;
 pub mod memory;
+pub mod transfer;

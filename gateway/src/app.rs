@@ -80,6 +80,14 @@ pub enum OpenError {
     /// Another process has the directory open.
     #[error("the data directory {} is in use by another clew; stop it first", .0.display())]
     InUse(PathBuf),
+    /// The log is elsewhere now.
+    #[error("the log of {} was moved to {to}: serve it there. What is left here is only good for looking things up", path.display())]
+    Moved {
+        /// The directory that it was in.
+        path: PathBuf,
+        /// Where it is.
+        to: String,
+    },
     /// The log is there and its keys are not.
     #[error("{} holds a log but no keys; put back the keys directory, or import a custody copy with `clew keys import`. \
              Without them no content can be read; facts, audit trail and proofs can: give `--without-keys`", .0.display())]
@@ -100,8 +108,18 @@ struct Opened {
     lock: File,
 }
 
-/// Keeps other processes out of a data directory, for as long as what is answered is kept.
+/// Keeps other processes out of a data directory, for as long as what is answered is kept. Refuses one whose log was
+/// moved elsewhere.
 pub(crate) fn lock_directory(path: &Path) -> Result<File, OpenError> {
+    let lock = lock_any_directory(path)?;
+    match std::fs::read_to_string(path.join(cluster::MOVED_FILE)) {
+        Ok(to) => Err(OpenError::Moved { path: path.to_owned(), to: to.trim().to_owned() }),
+        Err(_) => Ok(lock),
+    }
+}
+
+/// The same wherever its log is.
+pub(crate) fn lock_any_directory(path: &Path) -> Result<File, OpenError> {
     let unusable = |source| OpenError::Directory { path: path.to_owned(), source };
     let lock = File::create(path.join("clew.lock")).map_err(unusable)?;
     match lock.try_lock() {

@@ -9,6 +9,7 @@ mod failure;
 mod import;
 mod keys;
 mod mask;
+mod migrate;
 mod offline;
 mod progress;
 mod projections;
@@ -68,6 +69,8 @@ enum Command {
     Backup(backup::Backup),
     /// Make a data directory from a backup
     Restore(backup::Restore),
+    /// Move the log between a directory and a cluster, while no server runs; it stays the same log
+    Migrate(Box<migrate::Migrate>),
     /// Examine every byte of the data directory, while no server runs
     Doctor(doctor::Doctor),
     /// Show what masks have still to reach
@@ -91,6 +94,7 @@ impl Command {
             Self::Keys(command) => command.run().await,
             Self::Backup(command) => command.run().await,
             Self::Restore(command) => command.run().await,
+            Self::Migrate(command) => command.run().await,
             Self::Doctor(command) => command.run().await,
             Self::Mask(command) => command.run().await,
             Self::Bench(command) => command.run().await,

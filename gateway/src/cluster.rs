@@ -4,11 +4,13 @@
 mod feeds;
 mod join;
 mod leases;
+mod moving;
 mod place;
 
 pub use feeds::{FEEDS_HEARD_WITHIN, hear as hear_feeds, tell as tell_feeds};
 pub use join::{admit, enter};
 pub use leases::Leases;
+pub use moving::{MOVED_FILE, Moving, destroy, hand_on, mark_as_moved};
 pub use place::{is_copy, remembered, store_options};
 
 use clew_domain::fact::Position;
@@ -99,6 +101,18 @@ pub enum ClusterError {
     /// The registry holds something else than gateways of this version write.
     #[error("the cluster's {0} can't be read: another version of clew wrote it")]
     Registry(&'static str),
+    /// The names of streams that another gateway began a log in.
+    #[error(
+        "the cluster holds a log already that the gateway {0} began: name another prefix with --store-prefix, or the data \
+         directory with which this move was begun"
+    )]
+    HoldsAnotherLog(String),
+    /// Others hold the keys of a log that is to leave the cluster.
+    #[error(
+        "other gateways hold the keys of this log ({}): stop them, and `clew keys dismiss` each on this one while it serves; \
+         then stop it and begin again", .0.join(", ")
+    )]
+    OthersHoldKeys(Vec<String>),
     /// What blocks on the disk broke off.
     #[error("entering the cluster broke off")]
     BrokenOff,

@@ -140,6 +140,7 @@ actions! {
     501 ErasureCompleted "erasure_completed",
     502 DataRead "data_read",
     503 StateDigested "state_digested",
+    504 LogMoved "log_moved",
 }
 
 /// The text names no action.
@@ -160,6 +161,7 @@ impl Action {
                 I::ErasureCompleted { .. } => Self::ErasureCompleted,
                 I::DataRead { .. } => Self::DataRead,
                 I::StateDigested(_) => Self::StateDigested,
+                I::LogMoved { .. } => Self::LogMoved,
             },
         }
     }

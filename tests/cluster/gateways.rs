@@ -57,7 +57,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn receive(server: &Server, known: &Known, number: u32, text: &str) -> Value {
+pub(super) fn receive(server: &Server, known: &Known, number: u32, text: &str) -> Value {
     let contact = json!({"handle": format!("+33 1 99 00 {number}"), "name": format!("Person {number}")});
     let data = json!({"id": format!("m{number}"), "contact": contact, "text": text, "attachments": []});
     let (status, told) = tell(server, known, &data);
@@ -65,7 +65,7 @@ fn receive(server: &Server, known: &Known, number: u32, text: &str) -> Value {
     told
 }
 
-fn conversation(told: &Value) -> String {
+pub(super) fn conversation(told: &Value) -> String {
     format!("/v1/conversations/{}", told["conversation"].as_str().expect("a conversation"))
 }
 

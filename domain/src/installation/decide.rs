@@ -2,6 +2,7 @@
 
 use super::event::{DataReading, InstallationEvent, StateDigest};
 use super::state::InstallationState;
+use crate::content::RootHash;
 use crate::decider::Decider;
 use crate::fact::CommandMeta;
 use crate::ids::EventId;
@@ -21,6 +22,13 @@ pub enum Command {
     },
     /// Record how the views showed conversations.
     RecordState(StateDigest),
+    /// Record that the log was taken over from another store. Nothing happens if that is recorded.
+    RecordMove {
+        /// The facts of its last checkpoint there.
+        size: u64,
+        /// The root of that checkpoint.
+        root: RootHash,
+    },
 }
 
 /// Nothing that is asked of the installation is refused: it records what was done.
@@ -45,6 +53,8 @@ impl Decider for Installation {
             Command::CompleteErasure { of } if state.erased.contains(&of) => Vec::new(),
             Command::CompleteErasure { of } => vec![InstallationEvent::ErasureCompleted { of }],
             Command::RecordReading { what } => vec![InstallationEvent::DataRead { what }],
+            Command::RecordMove { size, root } if state.moved == Some((size, root)) => Vec::new(),
+            Command::RecordMove { size, root } => vec![InstallationEvent::LogMoved { size, root }],
             Command::RecordState(digest) => vec![InstallationEvent::StateDigested(digest)],
         })
     }

@@ -1,6 +1,6 @@
 //! What the installation itself did with the log: erasures carried out, exports made.
 
-use crate::content::StateHash;
+use crate::content::{RootHash, StateHash};
 use crate::ids::{ConversationId, EventId};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,13 @@ pub enum InstallationEvent {
     },
     /// The views showed conversations like this; who replays the log must come to the same.
     StateDigested(StateDigest),
+    /// The log was taken over from another store, as it was.
+    LogMoved {
+        /// The facts of the last checkpoint that was signed there: all that were there, none after.
+        size: u64,
+        /// The root of that checkpoint.
+        root: RootHash,
+    },
 }
 
 /// How the conversations that some facts are about stood at a place of the log.

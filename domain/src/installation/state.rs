@@ -1,6 +1,7 @@
 //! What is known of the installation, by folding its events.
 
 use super::event::InstallationEvent;
+use crate::content::RootHash;
 use crate::ids::EventId;
 use std::collections::BTreeSet;
 
@@ -9,6 +10,8 @@ use std::collections::BTreeSet;
 pub struct InstallationState {
     /// The facts whose erasure was carried out.
     pub erased: BTreeSet<EventId>,
+    /// Size and root of the checkpoint with which the log was taken over from another store last.
+    pub moved: Option<(u64, RootHash)>,
 }
 
 impl InstallationState {
@@ -17,6 +20,7 @@ impl InstallationState {
             InstallationEvent::ErasureCompleted { of } => {
                 self.erased.insert(*of);
             }
+            InstallationEvent::LogMoved { size, root } => self.moved = Some((*size, *root)),
             InstallationEvent::DataRead { what: _ } | InstallationEvent::StateDigested(_) => {}
         }
     }

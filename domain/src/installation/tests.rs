@@ -1,7 +1,7 @@
 //! The rules of the installation, by example.
 
 use super::*;
-use crate::content::StateHash;
+use crate::content::{RootHash, StateHash};
 use crate::decider::spec::{BOB, given};
 use crate::fact::Actor;
 use crate::ids::EventId;
@@ -29,4 +29,15 @@ fn what_the_views_showed_is_recorded_as_it_is() {
     let hash = StateHash::new([7; 32]);
     let digest = StateDigest { partition: 0, after: 0, upto: 9, at: 9, conversations: 1, hash };
     given::<Installation>([]).when(Command::RecordState(digest)).then([InstallationEvent::StateDigested(digest)]);
+}
+
+#[test]
+fn a_move_is_recorded_once() {
+    let (size, root) = (9, RootHash::new([7; 32]));
+    let record = Command::RecordMove { size, root };
+    let moved = InstallationEvent::LogMoved { size, root };
+    given::<Installation>([]).when(record).then([moved.clone()]);
+    given::<Installation>([moved.clone()]).when(record).then_nothing();
+    let again = Command::RecordMove { size: 12, root };
+    given::<Installation>([moved]).when(again).then([InstallationEvent::LogMoved { size: 12, root }]);
 }

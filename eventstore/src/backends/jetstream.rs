@@ -8,6 +8,7 @@ mod cluster;
 mod contents;
 mod follower;
 mod message;
+mod placed;
 mod registry;
 mod replica;
 

@@ -65,7 +65,7 @@ async fn off_the_runtime(
 
 impl Membership {
     /// Who made the keys: this gateway, if nobody did, unless it is only to look.
-    async fn founder(&self, only_look: bool) -> Result<Option<String>, ClusterError> {
+    pub(super) async fn founder(&self, only_look: bool) -> Result<Option<String>, ClusterError> {
         let claim = |there: Option<&[u8]>| {
             let claimed = there.is_none() && !only_look;
             Ok::<_, ClusterError>(claimed.then(|| json(&self.gateway)))

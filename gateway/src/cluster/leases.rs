@@ -1,6 +1,6 @@
 //! Numbers of contents and contacts, leased by compare-and-set: no two gateways ever use one twice.
 
-use super::{json, store_options};
+use super::{ClusterError, json, store_options};
 use crate::config::Config;
 use clew_eventstore::backends::jetstream::Registry;
 use clew_eventstore::store::StoreError;
@@ -78,6 +78,13 @@ async fn lease(
     };
     registry.update(NUMBERS, taken).await.map_err(|error| error.to_string())?;
     Ok(first)
+}
+
+/// The first numbers of contents and contacts that nobody has leased.
+pub(super) async fn next_numbers(registry: &Registry) -> Result<(u64, u64), ClusterError> {
+    let Some(there) = registry.get(NUMBERS).await? else { return Ok((1, 1)) };
+    let next: Next = serde_json::from_slice(&there).map_err(|_| ClusterError::Registry(NUMBERS))?;
+    Ok((next.contents, next.contacts))
 }
 
 impl Drop for Leases {

@@ -158,6 +158,10 @@ pub(super) fn of(rows: &mut Rows, fact: &Fact) -> Result<Detail, FoldError> {
             let change = match event {
                 I::ErasureCompleted { of } => now("of", Value::Event(*of)),
                 I::StateDigested(digest) => return Ok(plain(Object::Installation, digested(digest))),
+                I::LogMoved { size, root } => {
+                    let changes = vec![now("size", number(*size)), now("root", Value::Word(root.to_string()))];
+                    return Ok(plain(Object::Installation, changes));
+                }
                 I::DataRead { what } => return Ok(plain(Object::Installation, read(*what))),
             };
             Ok(plain(Object::Installation, vec![change]))

@@ -59,6 +59,13 @@ impl Prepared {
     }
 }
 
+/// Adds the frame of a fact whose bytes another store has; where it stands is filled in once it is written.
+pub(in crate::backends) fn push_frame(fact: &[u8], frames: &mut Vec<u8>) {
+    let start = frame::open(frames);
+    frames.extend_from_slice(fact);
+    frame::close(frames, start, frame::Kind::Fact);
+}
+
 impl Store {
     /// Queues a commit behind those that were offered before it.
     pub(in crate::backends) fn offer(&self, prepared: Prepared) -> Result<Answer<Appended>, StoreError> {
