@@ -227,6 +227,7 @@ mod tests {
             kind: MessageKind::Email,
             answers: None,
             attachments: vec![attachment],
+            groups: None,
         }));
         let ids: Vec<u64> = event.brings_in().spans().flat_map(ContentSpan::ids).map(|id| id.0).collect();
         assert_eq!(ids, [1, 2, 3, 4, 5, 6]);

@@ -74,6 +74,7 @@ pub fn fact(n: u64) -> NewFact {
         kind: MessageKind::Tweet,
         answers: n.is_multiple_of(2).then(|| MessageId(Uuid::from_u128(1))),
         attachments: Vec::new(),
+        groups: None,
     });
     NewFact {
         id: derive::event(command, 0),

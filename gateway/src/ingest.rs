@@ -101,6 +101,8 @@ impl Ingest {
             kind,
             answers: incoming.answers.as_deref().map(|id| self.ids.message(source.channel, id)),
             attachments,
+            // Noted when it is decided, with what rules make of it.
+            groups: None,
         };
         let receive = Receive {
             opening: Opening { started: started(source, &contact, &place, kind), team: source.profile.team },

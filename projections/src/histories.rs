@@ -162,7 +162,7 @@ impl History {
     }
 
     fn meta(&mut self, actor: Actor) -> CommandMeta {
-        CommandMeta::first(CommandId(self.id()), actor, self.now, 1)
+        CommandMeta::first(CommandId(self.id()), actor, self.now, 0)
     }
 
     fn step(&mut self) {
@@ -324,12 +324,14 @@ impl History {
             visibility: if public { Visibility::Public } else { Visibility::Private },
         };
         let attachments = if self.roll(8) == 0 { vec![self.attachment()] } else { Vec::new() };
+        let groups = self.contacts.get(&contact_n).map(|known| known.state.groups.iter().copied().collect());
         let message = MessageReceived {
             message: MessageId(self.id()),
             content: self.content(),
             kind: if public { MessageKind::Tweet } else { MessageKind::WhatsApp },
             answers: None,
             attachments,
+            groups,
         };
         let redactions = if self.roll(20) == 0 { vec![(None, 1)] } else { Vec::new() };
         let team = (self.roll(3) == 0).then(|| team(channel_n % self.size.labels));

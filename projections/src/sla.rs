@@ -20,6 +20,7 @@ use clew_domain::fact::{Event, Fact};
 use clew_domain::ids::{ContactId, ConversationId, GroupId};
 use clew_domain::sla::{Surroundings, Timeline};
 use row::{Row, shown};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -28,6 +29,11 @@ pub struct Sla;
 
 fn timeline_key() -> Key {
     Key::of(b'T')
+}
+
+/// How far the settings are taken in, and what waits for more of them.
+fn settings_key() -> Key {
+    Key::of(b'V')
 }
 
 fn groups_key(contact: ContactId) -> Key {
@@ -61,32 +67,71 @@ fn untold_key(conversation: ConversationId, breach: &SlaBreach) -> Key {
 
 impl Projection for Sla {
     const NAME: &'static str = "sla";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const DERIVE: Option<Derive> = Some(board::Board::derive);
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         match &fact.event {
             Event::Conversation(event) if moves_clocks(event) => {
-                converse(rows, ConversationId(fact.stream.id), fact, event)
+                let mut settings = rows.get::<Settings>(&settings_key())?.unwrap_or_default();
+                if settings.know(fact) {
+                    return converse(rows, fact, event);
+                }
+                settings.awaited.push(fact.clone());
+                rows.put(&settings_key(), settings);
+                Ok(())
             }
             Event::Contact(event) => regroup(rows, ContactId(fact.stream.id), event),
-            Event::Workspace(_) => resettle(rows, fact),
+            Event::Workspace(_) => {
+                resettle(rows, fact)?;
+                take_awaited(rows, fact.version)
+            }
             Event::Conversation(_) | Event::Agent(_) | Event::Collection(_) | Event::Installation(_) => Ok(()),
         }
     }
 }
 
-fn converse(rows: &mut Rows, conversation: ConversationId, fact: &Fact, event: &E) -> Result<(), FoldError> {
+/// How far the settings are taken in. The workspace may lie in another partition than a conversation, and be behind it:
+/// what was decided under settings that are not there yet waits for them, and what follows in its conversation with it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Settings {
+    version: u64,
+    /// In the order in which they came.
+    awaited: Vec<Fact>,
+}
+
+impl Settings {
+    /// Whether all is there that a fact of a conversation was decided under.
+    fn know(&self, fact: &Fact) -> bool {
+        fact.settings_version <= self.version && self.awaited.iter().all(|it| it.stream != fact.stream)
+    }
+}
+
+/// The settings are taken in up to this version: what waited for no more than that is taken in too.
+fn take_awaited(rows: &mut Rows, version: u64) -> Result<(), FoldError> {
+    let mut settings = rows.take::<Settings>(&settings_key())?.unwrap_or_default();
+    settings.version = version;
+    for fact in std::mem::take(&mut settings.awaited) {
+        match &fact.event {
+            Event::Conversation(event) if settings.know(&fact) => converse(rows, &fact, event)?,
+            _ => settings.awaited.push(fact),
+        }
+    }
+    rows.put(&settings_key(), settings);
+    Ok(())
+}
+
+fn converse(rows: &mut Rows, fact: &Fact, event: &E) -> Result<(), FoldError> {
+    let conversation = ConversationId(fact.stream.id);
     let timeline = timeline(rows)?;
     let key = row_key(conversation);
     let begins = matches!(event, E::Started(_));
     let mut row = if begins { Row::default() } else { rows.take::<Row>(&key)?.unwrap_or_default() };
-    let groups = match row.clocks.contact() {
-        Some(contact) if depends_on_groups(event) => groups(rows, contact)?,
-        Some(_) | None => Vec::new(),
+    let groups = match (row.clocks.contact(), event) {
+        (Some(contact), E::MessageReceived(message)) if message.groups.is_none() => groups(rows, contact)?,
+        _ => Vec::new(),
     };
     let (place, seen) = (tally::Place::of(&row.clocks), row.broken());
-    row.catch_up(&timeline);
     let ended = row.clocks.apply(fact, &Surroundings { timeline: &timeline, groups: &groups });
     if let E::SlaBreached(breach) = event {
         row.told.push((breach.clock, breach.is_of_answer()));
@@ -112,11 +157,7 @@ fn converse(rows: &mut Rows, conversation: ConversationId, fact: &Fact, event: &
     Ok(())
 }
 
-/// Whether a clock that it may start, or whether it is an answer, depends on the groups of the contact.
-fn depends_on_groups(event: &E) -> bool {
-    matches!(event, E::MessageReceived(_) | E::ReplySent(_) | E::ReturnedToNew { .. })
-}
-
+/// The groups of a contact whose message does not say them.
 fn groups(rows: &mut Rows, contact: ContactId) -> Result<Vec<GroupId>, FoldError> {
     // Most desks have none; then no row is looked for that is not there.
     if rows.get::<i64>(&memberships_key())?.is_none() {
@@ -158,8 +199,8 @@ fn regroup(rows: &mut Rows, contact: ContactId, event: &ContactEvent) -> Result<
     Ok(())
 }
 
-/// Takes an edit of policies and calendars in. Where it applies to open clocks, each of them catches up when its
-/// conversation is next looked at: until then nothing happens in it that could tell the difference.
+/// Takes an edit of policies and calendars in. Where it applies to open clocks, each of them takes it into account with
+/// the first fact of its conversation whose writer had seen it; who reads meanwhile judges by it too.
 fn resettle(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
     let mut timeline = timeline(rows)?;
     Arc::make_mut(&mut timeline).take(fact);

@@ -6,6 +6,7 @@ mod crashes;
 mod halting;
 mod lifecycle;
 mod mending;
+pub(crate) mod partitions;
 mod past;
 mod rebuilding;
 mod running;

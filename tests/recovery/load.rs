@@ -78,13 +78,17 @@ pub(crate) struct Appender {
     child: Child,
     acknowledged: Arc<Mutex<Told>>,
     reader: std::thread::JoinHandle<()>,
+    /// What it said to its standard error.
+    said: tempfile::NamedTempFile,
 }
 
 /// Starts an appender in a process of its own.
 pub(crate) fn spawn(dir: &Path, lying: bool) -> Appender {
     let mut command = Command::new(std::env::current_exe().expect("a test runs from a file"));
     command.args(["recovery::load::appender", "--exact", "--nocapture", "--test-threads=1"]);
-    command.env("CLEW_RECOVERY_DIR", dir).stdout(Stdio::piped()).stderr(Stdio::null());
+    let said = tempfile::NamedTempFile::new().expect("a file");
+    let stderr = said.reopen().expect("the file is there");
+    command.env("CLEW_RECOVERY_DIR", dir).stdout(Stdio::piped()).stderr(stderr);
     if lying {
         command.env("CLEW_RECOVERY_LYING", "1");
     }
@@ -103,7 +107,7 @@ pub(crate) fn spawn(dir: &Path, lying: bool) -> Appender {
             told.versions[writer] = version;
         }
     });
-    Appender { child, acknowledged, reader }
+    Appender { child, acknowledged, reader, said }
 }
 
 impl Appender {
@@ -116,7 +120,10 @@ impl Appender {
     pub(crate) fn wait_for(&mut self, commits: u64) {
         let until = self.count() + commits;
         while self.count() < until {
-            assert!(self.child.try_wait().expect("it can be asked").is_none(), "the appender ended by itself");
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                let said = std::fs::read_to_string(self.said.path()).expect("it says text");
+                panic!("the appender ended by itself, {status}: {said}");
+            }
             std::thread::yield_now();
         }
     }

@@ -52,6 +52,7 @@ async fn receive(app: &TestApp, channel: ChannelId) -> ConversationId {
         kind: MessageKind::PrivateMessage,
         answers: None,
         attachments: Vec::new(),
+        groups: None,
     };
     let opening = Opening { started, team: None };
     let receive = Receive { opening, message, redactions: Vec::new(), reopens: false };

@@ -34,6 +34,7 @@ async fn arrive(app: &TestApp, channel: ChannelId) -> ConversationId {
         kind: MessageKind::PrivateMessage,
         answers: None,
         attachments: Vec::new(),
+        groups: None,
     };
     let opening = Opening { started, team: None };
     let receive = Command::Receive(Receive { opening, message, redactions: Vec::new(), reopens: false });

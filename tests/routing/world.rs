@@ -165,6 +165,7 @@ impl World {
             kind: MessageKind::PrivateMessage,
             answers: None,
             attachments: Vec::new(),
+            groups: None,
         };
         let opening = Opening { started, team: None };
         let receive = Receive { opening, message, redactions: Vec::new(), reopens: false };

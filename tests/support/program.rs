@@ -38,6 +38,7 @@ pub(crate) fn run(data: &Path, arguments: &[&str]) -> Output {
 /// What a command that has to succeed prints.
 pub(crate) fn printed(data: &Path, arguments: &[&str]) -> String {
     let done = run(data, arguments);
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    let told = [&done.stdout[..], &done.stderr[..]].map(String::from_utf8_lossy).concat();
+    assert!(done.status.success(), "{arguments:?}: {told}");
     String::from_utf8(done.stdout).expect("it prints text")
 }

@@ -3,8 +3,8 @@
 use crate::content::{Commitment, ContentId, ContentRef};
 use crate::derive;
 use crate::ids::{
-    AgentId, AttachmentId, BulkId, ChannelId, CommandId, ContactId, ConversationId, EventId, MessageId, NoteId,
-    PublicRootId, RuleId, SlaPolicyId, TeamId, ThreadId, TopicId,
+    AgentId, AttachmentId, BulkId, ChannelId, CommandId, ContactId, ConversationId, EventId, GroupId, MessageId,
+    NoteId, PublicRootId, RuleId, SlaPolicyId, TeamId, ThreadId, TopicId,
 };
 use crate::sla::Metric;
 use crate::tagged::tagged;
@@ -257,6 +257,10 @@ pub struct MessageReceived {
     pub answers: Option<MessageId>,
     /// What came with it.
     pub attachments: Vec<Attachment>,
+    /// The groups that the contact was in, with those that rules put them into for it; none where it was not noted. Service
+    /// levels go by it: the contact's own facts may lie in another partition, where nothing says which came first.
+    #[serde(default)]
+    pub groups: Option<Vec<GroupId>>,
 }
 
 /// A message of ours.

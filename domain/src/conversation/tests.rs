@@ -47,6 +47,7 @@ fn received(number: u128) -> MessageReceived {
         kind: MessageKind::Tweet,
         answers: None,
         attachments: vec![],
+        groups: None,
     }
 }
 

@@ -4,7 +4,7 @@
 use super::policy::{Metric, Policy, Subject, Target};
 use super::rules::Rules;
 use super::schedule::Schedule;
-use super::timeline::Timeline;
+use super::timeline::Known;
 use crate::ids::{CalendarId, EventId, GroupId, SlaPolicyId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -160,7 +160,7 @@ impl Clock {
     pub(super) fn judge_until(
         &mut self,
         until: Timestamp,
-        timeline: &Timeline,
+        timeline: Known<'_>,
         subject: &Subject<'_>,
         standstills: &[Standstill],
     ) {
@@ -177,7 +177,7 @@ impl Clock {
     }
 
     /// Takes what the rules promise now, for all the time since it started.
-    pub(super) fn promise_anew(&mut self, timeline: &Timeline, subject: &Subject<'_>, standstills: &[Standstill]) {
+    pub(super) fn promise_anew(&mut self, timeline: Known<'_>, subject: &Subject<'_>, standstills: &[Standstill]) {
         let rules = timeline.rules(self.settings_version, self.edits);
         let subject = Subject { groups: &self.groups, ..*subject };
         let terms = Terms::of(self.of, rules, &subject);

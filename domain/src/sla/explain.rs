@@ -115,9 +115,9 @@ impl Breach {
 }
 
 /// Explains every clock of a conversation that something was promised for, up to `now`, from all facts of the
-/// workspace and of the conversation, in the order of the log.
+/// workspace and of the conversation: each of the conversation behind those of the workspace that its writer had seen.
 ///
-/// `groups_at` tells the groups that a contact was in when a fact was decided.
+/// `groups_at` tells the groups that a contact was in when a message came in that does not say it.
 pub fn explain<'a>(
     facts: impl IntoIterator<Item = &'a Fact>,
     groups_at: impl Fn(ContactId, &Fact) -> Vec<GroupId>,
@@ -125,9 +125,7 @@ pub fn explain<'a>(
 ) -> Vec<Explanation> {
     let (mut timeline, mut clocks, mut explained) = (Timeline::default(), Clocks::default(), Vec::new());
     for fact in facts {
-        if let Some(at) = timeline.take(fact) {
-            clocks.judge_until(at, &timeline);
-        }
+        timeline.take(fact);
         let groups = clocks.contact().map_or_else(Vec::new, |contact| groups_at(contact, fact));
         let ended = clocks.apply(fact, &Surroundings { timeline: &timeline, groups: &groups });
         explained.extend(ended.iter().filter_map(|ended| of_ended(ended, &timeline, &clocks.subject()?)));

@@ -105,14 +105,11 @@ impl Replay {
         Self { timeline: Timeline::constant(rules), by_the_log: false, conversations: HashMap::new() }
     }
 
-    /// Takes a fact into account; `groups` have seen all facts before it. `ended` is told of each clock that ended.
+    /// Takes a fact into account, behind all of the workspace that its writer had seen; `groups` have seen all facts before
+    /// it. `ended` is told of each clock that ended.
     pub fn take(&mut self, fact: &Fact, groups: &Groups, mut ended: impl FnMut(Outcome)) {
-        if self.by_the_log
-            && let Some(at) = self.timeline.take(fact)
-        {
-            for clocks in self.conversations.values_mut() {
-                clocks.judge_until(at, &self.timeline);
-            }
+        if self.by_the_log {
+            self.timeline.take(fact);
         }
         if fact.stream.kind != StreamKind::Conversation {
             return;

@@ -69,9 +69,7 @@ struct Told {
 fn tell(story: &Story, groups: &[GroupId], now: Timestamp) -> Told {
     let (mut clocks, mut timeline, mut ended) = (Clocks::default(), Timeline::default(), Vec::new());
     for fact in &story.facts {
-        if let Some(at) = timeline.take(fact) {
-            clocks.judge_until(at, &timeline);
-        }
+        timeline.take(fact);
         ended.extend(clocks.apply(fact, &Surroundings { timeline: &timeline, groups }));
     }
     clocks.judge_until(now, &timeline);
@@ -101,6 +99,7 @@ fn message() -> ConversationEvent {
         kind: MessageKind::Email,
         answers: None,
         attachments: Vec::new(),
+        groups: None,
     })
 }
 

@@ -87,6 +87,7 @@ impl Desk {
             kind: MessageKind::PrivateMessage,
             answers: None,
             attachments,
+            groups: None,
         })));
         (self.append(conversation(contact), events, vec![text.clone()]).await, text)
     }
@@ -261,6 +262,7 @@ async fn what_comes_in_just_after_its_contact_was_forgotten_is_overwritten_too()
         kind: MessageKind::PrivateMessage,
         answers: None,
         attachments: Vec::new(),
+        groups: None,
     });
     desk.append(conversation(1), vec![Event::Conversation(received)], vec![late.clone()]).await;
     let (_, other) = desk.message(2, 3, Vec::new()).await;

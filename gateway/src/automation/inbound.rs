@@ -57,6 +57,7 @@ impl Inbound<'_> {
                 self.apply(workspace, &mut course, trigger, message, &matched)?;
             }
         }
+        note_groups(&mut course);
         Ok(course.chain)
     }
 
@@ -143,6 +144,16 @@ impl Inbound<'_> {
             origin: ReplyOrigin::Automation,
         };
         Ok((sealed, sent))
+    }
+}
+
+/// The message says in which groups its contact is: those that the rules put them into for it as well.
+fn note_groups(course: &mut Course) {
+    let groups: Vec<_> = course.contact.groups.iter().copied().collect();
+    for fact in &mut course.chain.second {
+        if let Event::Conversation(ConversationEvent::MessageReceived(received)) = &mut fact.event {
+            received.groups = Some(groups.clone());
+        }
     }
 }
 

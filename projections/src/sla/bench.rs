@@ -337,6 +337,7 @@ fn message() -> E {
         kind: MessageKind::Email,
         answers: None,
         attachments: Vec::new(),
+        groups: Some(Vec::new()),
     })
 }
 

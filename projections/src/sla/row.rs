@@ -17,8 +17,6 @@ pub(super) struct Row {
     /// Of clocks that run: which breaches are facts already, by the fact that started the clock and whether it measures
     /// the wait for an answer.
     pub(super) told: Vec<(EventId, bool)>,
-    /// How many edits that apply to open clocks it has caught up with.
-    edits: u32,
 }
 
 /// A breach that is not yet a fact.
@@ -67,10 +65,10 @@ pub(super) fn stored_rows(
 }
 
 impl Row {
-    /// Judges its clocks by the edits of the rules that apply to open clocks and came since it was written.
+    /// Judges its clocks by the edits of the rules that apply to open clocks and came since it was written. Only to be
+    /// looked at, never to be saved.
     pub(super) fn catch_up(&mut self, timeline: &Timeline) {
-        if self.edits != timeline.edits() {
-            self.edits = timeline.edits();
+        if !self.clocks.is_current(timeline) {
             self.clocks.judge_until(timeline.edited_at(), timeline);
         }
     }
@@ -78,7 +76,7 @@ impl Row {
     /// Where its clocks stand in the order of due instants: the one for an answer, the one for the resolution.
     pub(super) fn places(&self, timeline: &Timeline) -> [Option<Place>; 2] {
         let seen = self.broken();
-        if self.edits == timeline.edits() {
+        if self.clocks.is_current(timeline) {
             return self.places_now(seen);
         }
         let mut row = self.clone();

@@ -124,9 +124,7 @@ fn check_saving(history: &History) {
             clocks = rmp_serde::from_slice(&rmp_serde::to_vec(&clocks).unwrap()).unwrap();
             timeline = rmp_serde::from_slice(&rmp_serde::to_vec(&timeline).unwrap()).unwrap();
         }
-        if let Some(edited) = timeline.take(fact) {
-            clocks.judge_until(edited, &timeline);
-        }
+        timeline.take(fact);
         clocks.apply(fact, &Surroundings { timeline: &timeline, groups: &[] });
     }
     let now = history.at(history.end);

@@ -127,6 +127,8 @@ struct World {
     versions: Vec<Settings>,
     /// The edit behind each version, if it applies to open clocks.
     edits: Vec<Option<Edit>>,
+    /// The latest version that a writer of the conversation had seen.
+    known: usize,
     topic: bool,
     team: bool,
     answered: bool,
@@ -141,16 +143,35 @@ struct World {
 
 pub(super) fn judge(history: &History) -> Vec<Judged> {
     let mut world = World { versions: vec![Settings::default()], ..World::default() };
-    let mut steps = history.steps.iter().peekable();
+    let counts = edits_count_behind(history);
+    let mut steps = history.steps.iter().enumerate().peekable();
     for second in 0..=history.end {
-        while let Some((_, lag, step)) = steps.next_if(|(at, _, _)| *at == second) {
+        while let Some((index, (_, lag, step))) = steps.next_if(|(_, (at, _, _))| *at == second) {
             world.step(second, usize::try_from(*lag).unwrap(), step, history.base);
+            for (edit, _) in counts.iter().enumerate().filter(|(_, behind)| **behind == index) {
+                world.edit_open(second, edit, history.base);
+            }
         }
         if second < history.end {
             world.tick(second);
         }
     }
     world.finish(history)
+}
+
+/// Behind which step each edit of the settings counts for clocks that run: the edit itself, or the last step of the
+/// conversation after it whose writer had not seen it, as long as none before had.
+fn edits_count_behind(history: &History) -> Vec<usize> {
+    let (mut behind, mut known) = (Vec::new(), 0);
+    for (index, (_, lag, step)) in history.steps.iter().enumerate() {
+        if let Step::Settings { .. } = step {
+            behind.push(index);
+            continue;
+        }
+        known = known.max(behind.len().saturating_sub(usize::try_from(*lag).unwrap()));
+        behind[known..].fill(index);
+    }
+    behind
 }
 
 impl Running {
@@ -217,8 +238,11 @@ impl World {
 
     fn step(&mut self, now: i64, lag: usize, step: &Step, base: Timestamp) {
         let version = (self.versions.len() - 1).saturating_sub(lag);
+        if !matches!(step, Step::Settings { .. }) {
+            self.known = self.known.max(version);
+        }
         match step {
-            Step::Settings { edit, apply_to_open } => self.settings(now, edit, *apply_to_open, base),
+            Step::Settings { edit, apply_to_open } => self.settings(edit, *apply_to_open, base),
             Step::Message => {
                 self.start(now, true, version, base);
                 self.start(now, false, version, base);
@@ -254,24 +278,27 @@ impl World {
         }
     }
 
-    fn settings(&mut self, now: i64, edit: &Edit, apply_to_open: bool, base: Timestamp) {
+    fn settings(&mut self, edit: &Edit, apply_to_open: bool, base: Timestamp) {
         let mut latest = self.versions[self.versions.len() - 1].clone();
         latest.edit(edit, base);
-        if apply_to_open {
-            for clock in &mut self.running {
-                clock.settings.edit(edit, base);
-                clock.renew(now, self.topic, self.team, &self.past);
-            }
-        }
         self.edits.push(apply_to_open.then(|| edit.clone()));
         self.versions.push(latest);
     }
 
-    /// The settings for a clock that starts under a version: those, and what later edits that apply to open clocks
-    /// make of them.
+    /// The edit counts for clocks that run, if it is one that applies to them.
+    fn edit_open(&mut self, now: i64, edit: usize, base: Timestamp) {
+        let Some(edit) = &self.edits[edit] else { return };
+        for clock in &mut self.running {
+            clock.settings.edit(edit, base);
+            clock.renew(now, self.topic, self.team, &self.past);
+        }
+    }
+
+    /// The settings for a clock that starts under a version: those, and what later edits that apply to open clocks, as
+    /// far as they are known, make of them.
     fn settings_under(&self, version: usize, base: Timestamp) -> Settings {
         let mut settings = self.versions[version].clone();
-        self.edits[version..].iter().flatten().for_each(|edit| settings.edit(edit, base));
+        self.edits[version..self.known.max(version)].iter().flatten().for_each(|edit| settings.edit(edit, base));
         settings
     }
 

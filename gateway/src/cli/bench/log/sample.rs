@@ -53,6 +53,7 @@ pub(in crate::cli::bench) fn fact(number: u64) -> NewFact {
         kind: MessageKind::Tweet,
         answers: None,
         attachments: vec![attachment],
+        groups: Some(Vec::new()),
     };
     let at = i64::try_from(number).expect("fewer than a bench can write");
     NewFact {
