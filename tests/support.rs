@@ -13,7 +13,7 @@ pub(crate) use webhook::Webhook;
 use axum::Router;
 use clew_domain::agent::{self, Agent};
 use clew_domain::conversation::Visibility;
-use clew_domain::fact::{Actor, CommandMeta};
+use clew_domain::fact::{Actor, CommandMeta, Fact, Position};
 use clew_domain::ids::{AgentId, ChannelId, CommandId, SessionId, StreamId};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Workspace};
@@ -28,6 +28,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
+
+/// In how many partitions the logs of tests lie, where they do not say it; 1 if it is not set.
+const PARTITIONS: &str = "CLEW_TEST_PARTITIONS";
 
 /// An application in memory with a workspace of its own and a clock that tests set.
 pub(crate) struct TestApp {
@@ -52,6 +55,8 @@ impl TestApp {
     /// One that does not record breaches of service levels yet.
     pub(crate) async fn unrecorded(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
+        let partitions = std::env::var(PARTITIONS).map(|text| text.parse().expect("a number of partitions"));
+        config.store_partitions = partitions.unwrap_or(1);
         change(&mut config);
         let clock = Arc::new(AtomicI64::new(1_750_000_000_000_000));
         let told = Arc::clone(&clock);
@@ -67,14 +72,24 @@ impl TestApp {
         let told = Arc::new(AtomicI64::new(1_750_000_000_000_000));
         let clock = Arc::clone(&told);
         let clock_of_app = Clock::from_fn(move || Timestamp::from_micros(clock.fetch_add(1, Ordering::SeqCst)));
-        let log = proofs::in_memory().expect("a tree in memory needs nothing");
-        let store = open(Box::new(log.follower()));
-        let proofs = Proofs::start(log, Arc::<S>::clone(&store)).await;
+        let logs = proofs::in_memory(1).expect("a tree in memory needs nothing");
+        let store = open(proofs::followers(&logs));
+        let proofs = Proofs::start(logs, Arc::<S>::clone(&store)).await;
         let (vault, config) = (Arc::new(Vault::in_memory()), Config::default());
         let app = App::compose(config, clock_of_app, store, vault, proofs, None).await.expect("a log opens");
         assert!(app.set_up("Desk").await.expect("an empty workspace can be set up"));
         let router = app.router();
         Self { app, router, clock: told }
+    }
+
+    /// Every fact of the log, one partition after the other.
+    pub(crate) async fn facts(&self) -> Vec<Fact> {
+        let (store, mut facts) = (&self.app.state.store, Vec::new());
+        for partition in 0..store.partitions() {
+            let all = store.read_all(Position { partition, sequence: 0 }, usize::MAX).await;
+            facts.extend(all.expect("the log reads"));
+        }
+        facts
     }
 
     /// Lets so many seconds pass.

@@ -103,7 +103,7 @@ pub enum OpenError {
 /// What lies on disk: the log and the keys, and the lock that keeps others out.
 struct Opened {
     store: embedded::Store,
-    log: Arc<proofs::Log>,
+    logs: Vec<Arc<proofs::Log>>,
     vault: Vault,
     lock: File,
 }
@@ -148,25 +148,25 @@ fn open_directory(config: &Config, clock: Clock) -> Result<Opened, OpenError> {
     } else {
         Vault::create(&keys)?
     };
-    let log = proofs::open(&path.join("proofs"), public_url)?;
+    let logs = proofs::open(&path.join("proofs"), public_url, 1)?;
     let options = embedded::Options {
         clock: Box::new(move || clock.now()),
-        observer: Some(Box::new(log.follower())),
+        observer: Some(proofs::followers(&logs)),
         ..embedded::Options::default()
     };
     let (store, report) = embedded::Store::open(path, options)?;
     tracing::info!(facts = report.facts, "the log is open");
-    Ok(Opened { store, log, vault, lock })
+    Ok(Opened { store, logs, vault, lock })
 }
 
 impl App {
-    /// An application that keeps everything in memory and nothing after it.
+    /// An application that keeps everything in memory and nothing after it, in as many partitions as the settings say.
     pub async fn in_memory(config: Config, clock: Clock) -> Result<Self, OpenError> {
-        let writers = clock.clone();
-        let log = proofs::in_memory()?;
-        let store = memory::Store::new(1, Box::new(move || writers.now()), Some(Box::new(log.follower())));
-        let store = Arc::new(store);
-        let proofs = Proofs::start(log, store.clone()).await;
+        let (writers, partitions) = (clock.clone(), config.store_partitions);
+        let logs = proofs::in_memory(partitions)?;
+        let observer = proofs::followers(&logs);
+        let store = Arc::new(memory::Store::new(partitions, Box::new(move || writers.now()), Some(observer)));
+        let proofs = Proofs::start(logs, store.clone()).await;
         Self::compose(config, clock, store, Arc::new(Vault::in_memory()), proofs, None).await
     }
 
@@ -180,11 +180,11 @@ impl App {
         }
         let (settings, writers) = (config.clone(), clock.clone());
         let opened = tokio::task::spawn_blocking(move || open_directory(&settings, writers)).await;
-        let Opened { store, log, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
+        let Opened { store, logs, vault, lock } = opened.map_err(|_| OpenError::BrokenOff)??;
         let derived = config.data.join("derived");
         std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
         let store = Arc::new(store);
-        let proofs = Proofs::start(log, store.clone()).await;
+        let proofs = Proofs::start(logs, store.clone()).await;
         let mut app = Self::compose(config, clock, store, Arc::new(vault), proofs, Some(&derived)).await?;
         app.lock = Some(lock);
         Ok(app)
@@ -195,18 +195,20 @@ impl App {
         std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
         let lock = lock_directory(&config.data)?;
         let (membership, vault) = cluster::enter(&config).await?;
-        let log = proofs::open(&config.data.join("proofs"), config.public_url.as_deref())?;
-        let (writers, tree) = (clock.clone(), Arc::clone(&log));
+        let partitions = config.store_partitions;
+        let logs = proofs::open(&config.data.join("proofs"), config.public_url.as_deref(), partitions)?;
+        let (writers, trees) = (clock.clone(), logs.clone());
         let options = jetstream::Options {
             clock: Box::new(move || writers.now()),
             observer: Box::new(move |partition| {
-                (partition == tree.partition()).then(|| Box::new(tree.follower()) as Box<dyn CommitObserver>)
+                trees.get(usize::from(partition)).map(|tree| Box::new(tree.follower()) as Box<dyn CommitObserver>)
             }),
             ..cluster::store_options(&config)?
         };
         let store = Arc::new(jetstream::Store::open(&config.data, options).await?);
-        tracing::info!(facts = store.head().sequence(0), "the copy of the log is open");
-        let proofs = Proofs::start_among(log, store.clone(), Some(Arc::clone(&membership))).await;
+        let facts: u64 = (0..partitions).map(|partition| store.head().sequence(partition)).sum();
+        tracing::info!(facts, "the copy of the log is open");
+        let proofs = Proofs::start_among(logs, store.clone(), Some(Arc::clone(&membership))).await;
         let vault = Arc::new(vault);
         let mut app =
             Self::compose_among(config, clock, store, vault, proofs, Some(&derived), Some(membership)).await?;

@@ -28,8 +28,12 @@ use std::path::PathBuf;
 
 /// Who holds the keys, in the registry.
 const HOLDERS: &str = "holders";
-/// Up to where the log is signed, in the registry.
+/// Up to where the first partition of the log is signed, in the registry; for the others their numbers follow.
 const SIGNED: &str = "signed";
+
+fn signed_key(partition: u16) -> String {
+    if partition == 0 { SIGNED.to_owned() } else { format!("{SIGNED}-{partition:02}") }
+}
 
 /// This gateway, and what it agrees on with the others.
 pub struct Membership {
@@ -186,8 +190,9 @@ impl Membership {
             if root_at(log, there.size)?.to_string() != there.root {
                 let why = format!(
                     "another gateway signed other facts than this one has, among the first {}: stop this gateway, \
-                     remove its partition-00 directory to fetch the log anew, and start it",
-                    there.size
+                     remove its partition-{:02} directory to fetch the log anew, and start it",
+                    there.size,
+                    log.partition()
                 );
                 tracing::error!(why, "the log is not signed any more");
                 log.stop(why.clone());
@@ -195,7 +200,7 @@ impl Membership {
             }
             Ok((there.size < size).then(ours).flatten())
         };
-        self.registry.update(SIGNED, signed).await?;
+        self.registry.update(&signed_key(log.partition()), signed).await?;
         Ok(!behind)
     }
 }

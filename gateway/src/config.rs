@@ -129,7 +129,7 @@ settings! {
     "CLEW_STORE_PREFIX" "NAME" store_prefix: String = "clew".to_owned();
     /// On how many servers of the cluster each stream lies [default: 3]
     "CLEW_STORE_REPLICAS" "COUNT" store_replicas: usize = 3;
-    /// Partitions of the log on the cluster; more than one are not served yet [default: 1]
+    /// Partitions of the log on the cluster, fixed when its streams are made [default: 1]
     "CLEW_STORE_PARTITIONS" "COUNT" store_partitions: u16 = 1;
     /// File with what the cluster's servers ask for: one line `USER:PASSWORD`, or one with a token [default: none]
     "CLEW_STORE_CREDENTIALS" "FILE" store_credentials: MaybeFile = MaybeFile::default();
@@ -166,6 +166,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// As many partitions as names of streams and directories have two digits for.
+const PARTITIONS_MAX: u16 = 100;
+
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -191,9 +194,14 @@ pub enum ConfigError {
     /// Platforms to choose between, but none of them is this one.
     #[error("none of the regions is this server: give its own address as the public URL, and among the regions")]
     NotARegion,
-    /// More partitions than are served.
-    #[error("a log of {0} partitions is not served yet: leave the number of partitions at 1")]
+    /// No number of partitions that a log can have.
+    #[error("a log can't have {0} partitions: give a number from 1 to {PARTITIONS_MAX}")]
     Partitions(u16),
+    /// Partitions of a log on this machine.
+    #[error(
+        "a log on one machine has one partition: leave out the number of partitions, or name a cluster with --store"
+    )]
+    PartitionsOfOneMachine,
     /// A certificate without its key, or a key without its certificate.
     #[error("the certificate for the cluster and its key go together: name both files, or neither")]
     HalfACertificate,
@@ -228,8 +236,11 @@ impl Config {
         if !regions.is_empty() && !regions.iter().any(|region| config.public_url.as_ref() == Some(&region.url)) {
             return Err(ConfigError::NotARegion);
         }
-        if config.store_partitions != 1 {
-            return Err(ConfigError::Partitions(config.store_partitions));
+        match config.store_partitions {
+            1 => {}
+            2..=PARTITIONS_MAX if config.store.is_none() => return Err(ConfigError::PartitionsOfOneMachine),
+            2..=PARTITIONS_MAX => {}
+            other => return Err(ConfigError::Partitions(other)),
         }
         if config.store_tls_cert.path().is_some() != config.store_tls_key.path().is_some() {
             return Err(ConfigError::HalfACertificate);

@@ -6,13 +6,13 @@ use crate::state::AppState;
 use clew_domain::conversation::{Conversation, Standing};
 use clew_domain::decider::Decider;
 use clew_domain::derive;
-use clew_domain::fact::{Actor, Aggregate, CommandMeta, Position};
+use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event, Position};
 use clew_domain::ids::{CommandId, ConversationId, StreamKind};
-use clew_domain::installation::{Command, StateDigest};
+use clew_domain::installation::{Command, InstallationEvent, StateDigest};
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::proofs::digests::hash_of;
 use clew_projections::action::Action;
-use clew_projections::audit::{Filter, Order, Value};
+use clew_projections::audit::{Filter, Order};
 use clew_projections::queues::Row;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +23,8 @@ use uuid::Uuid;
 const FACTS_MAX: usize = 50_000;
 /// Facts read at once.
 const FACTS_READ_MAX: usize = 4_096;
+/// So many digests for each partition are looked at to find its last; where it is not among them, it begins anew.
+const LOOKED_BACK: usize = 16;
 /// How long the view may take to see the facts that a digest is about.
 const VIEW_BEHIND_MAX: Duration = Duration::from_secs(30);
 
@@ -65,7 +67,7 @@ pub async fn run(app: AppState) {
 
 /// Records what is shown of everything since the last digest, and says how many digests that took.
 pub async fn record(app: &AppState) -> Result<u64, Problem> {
-    let mut upto = begin(app)?;
+    let mut upto = begin(app).await?;
     let mut recorded = 0;
     for (partition, upto) in (0..).zip(&mut upto) {
         while *upto < app.store.head().sequence(partition) {
@@ -97,24 +99,31 @@ fn id_of(app: &AppState, digest: &StateDigest) -> CommandId {
 }
 
 /// Up to where each partition is digested. The trail may be behind: then some of it is digested once more.
-fn begin(app: &AppState) -> Result<Vec<u64>, Problem> {
+async fn begin(app: &AppState) -> Result<Vec<u64>, Problem> {
     // Beside other gateways, which may have recorded some meanwhile, the trail is asked each time.
     if app.cluster.is_none()
         && let Some(known) = &*app.digests.upto.lock().unwrap_or_else(PoisonError::into_inner)
     {
         return Ok(known.clone());
     }
-    let mut upto = vec![0; usize::from(app.store.partitions())];
+    let mut upto = vec![None; usize::from(app.store.partitions())];
     let filter = Filter { action: Some(Action::StateDigested), ..Filter::default() };
-    let last = app.projections.audit().page(&filter, Order::Newest, None, 1)?;
-    // Which partition it is of does not stand in the trail; with several, all begin anew.
-    if let ([upto], Some(entry)) = (&mut upto[..], last.items.first())
-        && let Some(Value::Number(number)) =
-            entry.changes.iter().find(|change| change.field == "upto").and_then(|change| change.after.as_ref())
-    {
-        *upto = u64::try_from(*number).unwrap_or(0);
+    let latest = upto.len() * LOOKED_BACK;
+    let last = app.projections.audit().page(&filter, Order::Newest, None, latest)?;
+    for entry in last.items {
+        // Which partition it is of does not stand in the trail.
+        let before = Position { sequence: entry.position.sequence - 1, ..entry.position };
+        let facts = app.store.read_all(before, 1).await?;
+        if let Some(Event::Installation(InstallationEvent::StateDigested(digest))) = facts.first().map(|it| &it.event)
+            && let Some(upto @ None) = upto.get_mut(usize::from(digest.partition))
+        {
+            *upto = Some(digest.upto);
+        }
+        if upto.iter().all(Option::is_some) {
+            break;
+        }
     }
-    Ok(upto)
+    Ok(upto.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// The digest over the facts behind `after`, with how far it goes; none where no conversation is concerned, or where

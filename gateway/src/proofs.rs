@@ -1,14 +1,15 @@
-//! The proofs of a running server: the tree beside the log, the key that signs it, and the signing at intervals.
+//! The proofs of a running server: the tree beside each partition of the log, the key that signs them, and the signing at
+//! intervals.
 //! What is proved and how is `clew_eventstore::proofs`' business.
 
 use crate::cluster::Membership;
-use clew_eventstore::observer::LeafSource;
+use clew_eventstore::observer::{CommitObserver, LeafSource};
 pub use clew_eventstore::proofs::Log;
 use clew_eventstore::proofs::log::CHECKPOINT;
-use clew_eventstore::proofs::{ProofError, SignedCheckpoint, SigningKey, Standing};
+use clew_eventstore::proofs::{Follower, ProofError, SignedCheckpoint, SigningKey, Standing};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -20,10 +21,10 @@ pub(crate) const KEY: &str = "signing-key";
 /// The file with the public key, beside it.
 pub const PUBLIC_KEY: &str = "public-key";
 
-/// The tree beside the log, and where its facts are read from.
+/// The trees beside the log, and where its facts are read from.
 pub struct Proofs {
-    /// The tree.
-    pub log: Arc<Log>,
+    /// The tree of each partition, in their order.
+    logs: Vec<Arc<Log>>,
     /// The facts.
     pub leaves: Arc<dyn LeafSource>,
     /// The other gateways that sign with the same key, if there are any.
@@ -31,39 +32,72 @@ pub struct Proofs {
     witness_trouble: Mutex<Option<String>>,
 }
 
-/// The tree in this directory, before it follows a store. Its key is drawn when there is none yet: its name, which is
-/// the identity of the log for ever, is the server's public address where one is set.
+/// Where the tree of a partition lies: the first in the directory of the proofs itself, each other in one of its own in it.
+pub fn directory_of(directory: &Path, partition: u16) -> PathBuf {
+    if partition == 0 { directory.to_owned() } else { directory.join(format!("partition-{partition:02}")) }
+}
+
+/// The trees of so many partitions in this directory, before they follow a store. Their key is drawn when there is none
+/// yet: its name, which is the identity of the log for ever, is the server's public address where one is set.
 ///
 /// Where the key is gone and what it signed is there, nothing is drawn and nothing signed until it is put back.
-pub fn open(directory: &Path, public_url: Option<&str>) -> Result<Arc<Log>, ProofError> {
+pub fn open(directory: &Path, public_url: Option<&str>, partitions: u16) -> Result<Vec<Arc<Log>>, ProofError> {
     std::fs::create_dir_all(directory).map_err(io(directory))?;
     let path = directory.join(KEY);
     let key = match std::fs::read_to_string(&path) {
         Ok(text) => SigningKey::from_secret_text(&zeroize::Zeroizing::new(text))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if directory.join(CHECKPOINT).exists() {
-                return without_key(directory, &path);
+            if (0..partitions).any(|partition| directory_of(directory, partition).join(CHECKPOINT).exists()) {
+                return without_key(directory, &path, partitions);
             }
             draw(directory, &path, public_url)?
         }
         Err(error) => return Err(io(&path)(error)),
     };
-    Ok(Arc::new(Log::open(directory, 0, key)?))
+    open_each(directory, &key, partitions)
 }
 
-fn without_key(directory: &Path, path: &Path) -> Result<Arc<Log>, ProofError> {
-    let log = Log::open(directory, 0, SigningKey::generate("clew.localhost/key-is-gone")?)?;
-    log.stop(format!(
-        "the signing key {} is gone; put it back from a backup, or move the whole directory away to begin a new log \
-         with a new key, whose public key auditors then need",
-        path.display()
-    ));
-    Ok(Arc::new(log))
+fn open_each(directory: &Path, key: &SigningKey, partitions: u16) -> Result<Vec<Arc<Log>>, ProofError> {
+    let open = |partition| {
+        let log = Log::open(&directory_of(directory, partition), partition, key.of_partition(partition));
+        log.map(Arc::new)
+    };
+    (0..partitions).map(open).collect()
 }
 
-/// A tree that lasts as long as the process.
-pub fn in_memory() -> Result<Arc<Log>, ProofError> {
-    Ok(Arc::new(Log::in_memory(0, SigningKey::generate("clew.localhost/memory")?)))
+fn without_key(directory: &Path, path: &Path, partitions: u16) -> Result<Vec<Arc<Log>>, ProofError> {
+    let logs = open_each(directory, &SigningKey::generate("clew.localhost/key-is-gone")?, partitions)?;
+    for log in &logs {
+        log.stop(format!(
+            "the signing key {} is gone; put it back from a backup, or move the whole directory away to begin a new log \
+             with a new key, whose public key auditors then need",
+            path.display()
+        ));
+    }
+    Ok(logs)
+}
+
+/// Trees of so many partitions that last as long as the process.
+pub fn in_memory(partitions: u16) -> Result<Vec<Arc<Log>>, ProofError> {
+    let key = SigningKey::generate("clew.localhost/memory")?;
+    Ok((0..partitions).map(|partition| Arc::new(Log::in_memory(partition, key.of_partition(partition)))).collect())
+}
+
+/// What to give to a store that writes all partitions, so that every durable fact becomes a leaf of its tree.
+pub fn followers(logs: &[Arc<Log>]) -> Box<dyn CommitObserver> {
+    Box::new(Followers(logs.iter().map(Log::follower).collect()))
+}
+
+struct Followers(Vec<Follower>);
+
+impl CommitObserver for Followers {
+    fn prepare(&mut self, partition: u16, leaves: &mut dyn Iterator<Item = (u64, &[u8])>) {
+        self.0[usize::from(partition)].prepare(partition, leaves);
+    }
+
+    fn committed(&mut self, partition: u16, leaves: &mut dyn Iterator<Item = (u64, &[u8])>) {
+        self.0[usize::from(partition)].committed(partition, leaves);
+    }
 }
 
 fn draw(directory: &Path, path: &Path, public_url: Option<&str>) -> Result<SigningKey, ProofError> {
@@ -98,31 +132,41 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ProofError {
 }
 
 impl Proofs {
-    /// Brings the tree up to its facts and signs it. What goes wrong is logged, and told by [`Self::trouble`].
-    pub async fn start(log: Arc<Log>, leaves: Arc<dyn LeafSource>) -> Arc<Self> {
-        Self::start_among(log, leaves, None).await
+    /// Brings the trees up to their facts and signs them. What goes wrong is logged, and told by [`Self::trouble`].
+    pub async fn start(logs: Vec<Arc<Log>>, leaves: Arc<dyn LeafSource>) -> Arc<Self> {
+        Self::start_among(logs, leaves, None).await
     }
 
     /// The same where other gateways sign with the same key: nothing is signed that they have not agreed to.
     pub async fn start_among(
-        log: Arc<Log>,
+        logs: Vec<Arc<Log>>,
         leaves: Arc<dyn LeafSource>,
         cluster: Option<Arc<Membership>>,
     ) -> Arc<Self> {
-        let proofs = Arc::new(Self { log, leaves, cluster, witness_trouble: Mutex::default() });
+        let proofs = Arc::new(Self { logs, leaves, cluster, witness_trouble: Mutex::default() });
         if let Err(error) = proofs.refresh().await {
             tracing::error!(%error, "the log is not signed");
         }
         proofs
     }
 
+    /// The tree of each partition, in their order.
+    pub fn logs(&self) -> &[Arc<Log>] {
+        &self.logs
+    }
+
+    /// The tree of a partition, if there is such a partition.
+    pub fn log(&self, partition: u16) -> Option<&Arc<Log>> {
+        self.logs.get(usize::from(partition))
+    }
+
     /// Why the log is not signed, if it is not.
     pub fn trouble(&self) -> Option<String> {
-        match self.log.standing() {
+        self.logs.iter().find_map(|log| match log.standing() {
             Standing::Signing => None,
             Standing::CatchingUp => Some("the proofs lag behind the log".to_owned()),
             Standing::Stopped(why) => Some(why),
-        }
+        })
     }
 
     /// Why not every witness cosigned when they were last asked, if so.
@@ -138,12 +182,22 @@ impl Proofs {
         changed
     }
 
-    /// Signs all that is in the log now.
-    pub async fn refresh(&self) -> Result<SignedCheckpoint, ProofError> {
-        if self.log.standing() == Standing::CatchingUp {
-            self.log.catch_up(self.leaves.as_ref()).await?;
+    /// Signs all that is in the log now: a checkpoint for each partition. The first that can't be signed is told, when the
+    /// others are.
+    pub async fn refresh(&self) -> Result<Vec<SignedCheckpoint>, ProofError> {
+        let mut signed = Vec::with_capacity(self.logs.len());
+        for log in &self.logs {
+            signed.push(self.sign(log).await);
         }
-        let log = Arc::clone(&self.log);
+        signed.into_iter().collect()
+    }
+
+    /// Signs all that is in one of the trees now.
+    pub async fn sign(&self, log: &Arc<Log>) -> Result<SignedCheckpoint, ProofError> {
+        if log.standing() == Standing::CatchingUp {
+            log.catch_up(self.leaves.as_ref()).await?;
+        }
+        let log = Arc::clone(log);
         let (cluster, runtime) = (self.cluster.clone(), Handle::current());
         let sign = move || match cluster {
             None => log.sign(),
@@ -182,16 +236,22 @@ mod tests {
     #[tokio::test]
     async fn the_key_is_drawn_once_and_kept_from_others() {
         let directory = tempfile::tempdir().expect("a directory");
-        let log = open(directory.path(), Some("https://desk.example.org")).expect("a new log");
+        let logs = open(directory.path(), Some("https://desk.example.org"), 2).expect("new logs");
+        let log = &logs[0];
         assert_eq!(log.verifier().name(), "desk.example.org/v1/audit");
         let mode = std::fs::metadata(directory.path().join(KEY)).expect("a key").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let public = std::fs::read_to_string(directory.path().join(PUBLIC_KEY)).expect("a public key");
         assert_eq!(public.trim(), log.verifier().to_string());
-        let again = open(directory.path(), Some("https://elsewhere.example.org")).expect("the same log");
-        assert_eq!(again.verifier(), log.verifier());
-        let proofs = Proofs::start(again, Arc::new(Store::default())).await;
+        assert_eq!(logs[1].verifier().name(), "desk.example.org/v1/audit/1");
+        assert_eq!(logs[1].verifier(), log.verifier().of_partition(1));
+        let again = open(directory.path(), Some("https://elsewhere.example.org"), 2).expect("the same logs");
+        assert_eq!(again[0].verifier(), log.verifier());
+        let store = Store::new(2, Box::new(|| clew_domain::time::Timestamp::MIN), Some(followers(&again)));
+        let proofs = Proofs::start(again, Arc::new(store)).await;
         assert_eq!(proofs.trouble(), None);
-        assert_eq!(proofs.log.checkpoint().expect("signed at start").checkpoint().size, 0);
+        for log in proofs.logs() {
+            assert_eq!(log.checkpoint().expect("signed at start").checkpoint().size, 0);
+        }
     }
 }

@@ -106,12 +106,16 @@ fn proofs() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(audit_proofs::checkpoint))
         .routes(routes!(audit_proofs::witnessed))
+        .routes(routes!(audit_proofs::partitions))
+        .routes(routes!(audit_proofs::partition_checkpoint))
+        .routes(routes!(audit_proofs::partition_witnessed))
         .routes(routes!(audit_proofs::key))
         .routes(routes!(audit_proofs::inclusion))
         .routes(routes!(audit_proofs::consistency))
         .routes(routes!(audit_proofs::receipt))
         // OpenAPI has no word for a path of any depth.
         .route("/v1/audit/tile/{*path}", get(audit_proofs::tile))
+        .route("/v1/audit/partitions/{partition}/tile/{*path}", get(audit_proofs::partition_tile))
 }
 
 fn conversations() -> OpenApiRouter<AppState> {

@@ -91,10 +91,21 @@ impl Asked {
     }
 }
 
-/// Signs the log as it is and asks each witness to cosign that; what they sign is kept and served.
-pub async fn ask_all(proofs: &Proofs, witnesses: &[Asked]) -> Result<(SignedCheckpoint, Vec<Outcome>), ProofError> {
-    let log = &proofs.log;
+/// Signs the log as it is and asks each witness to cosign that, partition by partition; what they sign is kept and served.
+/// Answers the checkpoint of each partition with what came of asking.
+pub async fn ask_all(
+    proofs: &Proofs,
+    witnesses: &[Asked],
+) -> Result<Vec<(SignedCheckpoint, Vec<Outcome>)>, ProofError> {
     proofs.refresh().await?;
+    let mut asked = Vec::with_capacity(proofs.logs().len());
+    for log in proofs.logs() {
+        asked.push(ask_for(log, witnesses).await?);
+    }
+    Ok(asked)
+}
+
+async fn ask_for(log: &Log, witnesses: &[Asked]) -> Result<(SignedCheckpoint, Vec<Outcome>), ProofError> {
     let stopped = || ProofError::Stopped("the log is not signed".into());
     let mut signed = log.served().ok_or_else(stopped)?;
     let mut outcomes = Vec::with_capacity(witnesses.len());
@@ -126,7 +137,7 @@ pub async fn run(app: AppState) {
     let mut stopping = app.stopping.clone();
     loop {
         let trouble = match ask_all(&app.proofs, &witnesses).await {
-            Ok((_, outcomes)) => trouble(&outcomes),
+            Ok(asked) => trouble(asked.iter().flat_map(|(_, outcomes)| outcomes)),
             Err(error) => Some(error.to_string()),
         };
         if app.proofs.set_witness_trouble(trouble.clone())
@@ -141,10 +152,9 @@ pub async fn run(app: AppState) {
     }
 }
 
-fn trouble(outcomes: &[Outcome]) -> Option<String> {
-    let failed = outcomes
-        .iter()
-        .filter_map(|outcome| outcome.result.as_ref().err().map(|why| format!("{}: {why}", outcome.witness)));
+fn trouble<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Option<String> {
+    let failed =
+        outcomes.filter_map(|outcome| outcome.result.as_ref().err().map(|why| format!("{}: {why}", outcome.witness)));
     let failed: Vec<String> = failed.collect();
     (!failed.is_empty()).then(|| failed.join("; "))
 }

@@ -256,8 +256,8 @@ async fn the_tree_grows_over_segments_and_restarts() {
 
 /// What `/health/ready` says of the proofs in this directory, at the start of a server on this log.
 async fn health(dir: &Path, store: &Arc<MemoryStore>) -> serde_json::Value {
-    let log = proofs::open(dir, None).expect("it opens all the same");
-    let proofs = Proofs::start(log, Arc::clone(store) as Arc<dyn LeafSource>).await;
+    let logs = proofs::open(dir, None, 1).expect("it opens all the same");
+    let proofs = Proofs::start(logs, Arc::clone(store) as Arc<dyn LeafSource>).await;
     let vault = Arc::new(Vault::in_memory());
     let store = Arc::clone(store) as Arc<dyn EventStore>;
     let app = App::compose(Config::default(), Clock::system(), store, vault, proofs, None).await.expect("composed");

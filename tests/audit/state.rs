@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 /// A desk on which some work was done; the conversations.
 async fn worked() -> (TestApp, Vec<ConversationId>) {
-    let app = TestApp::new().await;
+    let app = TestApp::with(|config| config.store_partitions = 1).await;
     let hook = Webhook::connect(&app, ChannelKind::Sms, Private).await;
     let (ada, ada_id) = app.signed_in("ada", [Role::Agent, Role::Supervisor]).await;
     let mut conversations = Vec::new();
@@ -92,7 +92,7 @@ async fn a_fold_that_showed_something_else_is_caught() {
 
 #[tokio::test]
 async fn what_is_read_is_recorded_whoever_else_writes_to_the_same_stream() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(|config| config.store_partitions = 1).await;
     let state = &app.app.state;
     let store = state.store.as_ref();
     let [one, other] = [Readings::default(), Readings::default()];
@@ -109,7 +109,7 @@ async fn what_is_read_is_recorded_whoever_else_writes_to_the_same_stream() {
 
 #[tokio::test]
 async fn a_mask_leaves_the_root_and_every_earlier_proof_as_they_were() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(|config| config.store_partitions = 1).await;
     let hook = Webhook::connect(&app, ChannelKind::Sms, Private).await;
     let (ada, _) = app.signed_in("ada", [Role::Agent, Role::Supervisor]).await;
     let (eve, _) = app.signed_in("eve", [Role::Auditor]).await;
@@ -126,8 +126,8 @@ async fn a_mask_leaves_the_root_and_every_earlier_proof_as_they_were() {
     let message = told["message"].as_str().expect("an id");
     ada.post(&format!("{at}/messages/{message}/mask"), json!({})).await.expect(200);
     let after = proofs.refresh().await.expect("still signed");
-    let log = proofs.log.as_ref();
-    let (old, new) = (before.checkpoint(), after.checkpoint());
+    let log = proofs.logs()[0].as_ref();
+    let (old, new) = (before[0].checkpoint(), after[0].checkpoint());
     assert!(new.size > old.size);
     let proof = consistency(log, old.size, new.size).expect("both are in the tree");
     verify_consistency(old.size, &old.root, new.size, &new.root, &proof).expect("the log was only added to");

@@ -63,15 +63,16 @@ async fn answer(State(witness): State<Arc<Witness>>, body: String) -> (StatusCod
 
 #[tokio::test]
 async fn a_witness_cosigns_what_continues_what_it_saw_and_the_checkpoint_carries_it() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(|config| config.store_partitions = 1).await;
     let (eve, _) = app.signed_in("eve", [Role::Auditor]).await;
     let proofs = &app.app.state.proofs;
-    let log_key = proofs.log.verifier();
+    let log = &proofs.logs()[0];
+    let log_key = log.verifier();
     let (witness, address) = Witness::listen(log_key.clone()).await;
     let key = Witness::key().cosigner();
     let asked = || vec![Asked::parse(&address, &key.to_string()).expect("a witness")];
 
-    let (first, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed");
+    let (first, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed").remove(0);
     assert_eq!(outcomes[0].result, Ok(SEEN_AT));
     let served = eve.get("/v1/audit/checkpoint").await.body;
     let served = SignedCheckpoint::open(&String::from_utf8(served).expect("UTF-8"), &log_key).expect("signed");
@@ -79,7 +80,7 @@ async fn a_witness_cosigns_what_continues_what_it_saw_and_the_checkpoint_carries
     assert_eq!(served.checkpoint(), first.checkpoint());
 
     app.account("ada", [Role::Agent]).await;
-    let (second, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed");
+    let (second, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed").remove(0);
     assert_eq!(outcomes[0].result, Ok(SEEN_AT));
     assert!(second.checkpoint().size > first.checkpoint().size);
     let olds = witness.asked.lock().expect("not poisoned").clone();
@@ -91,34 +92,35 @@ async fn a_witness_cosigns_what_continues_what_it_saw_and_the_checkpoint_carries
 
 #[tokio::test]
 async fn a_witness_that_has_seen_more_of_it_or_other_facts_does_not_cosign() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(|config| config.store_partitions = 1).await;
     let proofs = &app.app.state.proofs;
-    let (witness, address) = Witness::listen(proofs.log.verifier()).await;
+    let log = &proofs.logs()[0];
+    let (witness, address) = Witness::listen(log.verifier()).await;
     let key = Witness::key().cosigner().to_string();
     let asked = || vec![Asked::parse(&address, &key).expect("a witness")];
     // It has seen the first fact already: it says so, and is asked anew from there.
-    let one = clew_eventstore::proofs::proof::root_at(proofs.log.as_ref(), 1).expect("a fact");
+    let one = clew_eventstore::proofs::proof::root_at(log.as_ref(), 1).expect("a fact");
     *witness.seen.lock().expect("not poisoned") = (1, one);
-    let (signed, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed");
+    let (signed, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed").remove(0);
     assert_eq!(outcomes[0].result, Ok(SEEN_AT));
     assert_eq!(*witness.asked.lock().expect("not poisoned"), [0, 1]);
 
     app.account("ada", [Role::Agent]).await;
     let other = clew_eventstore::proofs::tree::leaf_hash(b"another history");
     *witness.seen.lock().expect("not poisoned") = (signed.checkpoint().size, other);
-    let (_, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed");
+    let (_, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed").remove(0);
     assert!(outcomes[0].result.as_ref().is_err_and(|why| why.contains("continuation")), "{:?}", outcomes[0].result);
     *witness.seen.lock().expect("not poisoned") = (1_000, other);
-    let (_, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed");
+    let (_, outcomes) = ask_all(proofs, &asked()).await.expect("the log is signed").remove(0);
     assert!(outcomes[0].result.as_ref().is_err_and(|why| why.contains("more facts")), "{:?}", outcomes[0].result);
 
     let stranger =
         Asked::parse(&address, &SigningKey::generate("witness.example/w1").expect("a key").cosigner().to_string());
     *witness.seen.lock().expect("not poisoned") = (signed.checkpoint().size, signed.checkpoint().root);
-    let (_, outcomes) = ask_all(proofs, &[stranger.expect("a witness")]).await.expect("the log is signed");
+    let (_, outcomes) = ask_all(proofs, &[stranger.expect("a witness")]).await.expect("the log is signed").remove(0);
     assert!(outcomes[0].result.is_err(), "a cosignature by another key is none");
     let nobody = Asked::parse("http://127.0.0.1:9/", &key).expect("a witness");
     app.account("ben", [Role::Agent]).await;
-    let (_, outcomes) = ask_all(proofs, &[nobody]).await.expect("the log is signed");
+    let (_, outcomes) = ask_all(proofs, &[nobody]).await.expect("the log is signed").remove(0);
     assert!(outcomes[0].result.is_err(), "nobody listens there");
 }

@@ -3,7 +3,7 @@
 use super::server::{Servers, is_there};
 use crate::masking::doors::{Known, position, set_up, tell};
 use crate::masking::server::{Server, token};
-use crate::support::program::{printed, run};
+use crate::support::program::{clew, printed, run};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,16 +16,23 @@ struct Place {
     data: PathBuf,
     log: PathBuf,
     store: String,
+    partitions: u16,
 }
 
 impl Place {
-    fn new(dir: &TempDir, name: &str, servers: &Servers) -> Self {
+    fn new(dir: &TempDir, name: &str, servers: &Servers, partitions: u16) -> Self {
         let (data, log) = (dir.path().join(name), dir.path().join(format!("{name}.log")));
-        Self { data, log, store: servers.addresses() }
+        Self { data, log, store: servers.addresses(), partitions }
     }
 
     fn start(&self, token: &str) -> Server {
-        Server::start(&self.data, &self.log, token, &["--store", &self.store])
+        self.start_with(token, &[])
+    }
+
+    fn start_with(&self, token: &str, also: &[&str]) -> Server {
+        let partitions = self.partitions.to_string();
+        let store = ["--store", &self.store, "--store-partitions", &partitions];
+        Server::start(&self.data, &self.log, token, &[&store, also].concat())
     }
 
     /// Starts it where it has no keys yet; `admitting` lets it in. Answers its name, too.
@@ -39,7 +46,9 @@ impl Place {
             assert!(!wrong.status.success(), "with another code nobody is let in");
             printed(&admitting.data, &["keys", "admit", words[0], words[1]]);
         };
-        let joined = Server::start_hearing(&self.data, &self.log, token, &["--store", &self.store], hear);
+        let partitions = self.partitions.to_string();
+        let store = ["--store", &self.store, "--store-partitions", &partitions];
+        let joined = Server::start_hearing(&self.data, &self.log, token, &store, hear);
         let joined = joined.expect("it serves once it is let in");
         (joined, name)
     }
@@ -71,11 +80,20 @@ pub(super) fn conversation(told: &Value) -> String {
 
 #[test]
 fn two_gateways_are_one_clew() {
+    are_one_clew(1);
+}
+
+#[test]
+fn two_gateways_are_one_clew_over_several_partitions() {
+    are_one_clew(4);
+}
+
+fn are_one_clew(partitions: u16) {
     if !is_there() {
         return;
     }
     let (servers, dir) = (Servers::start(3, ""), tempfile::tempdir().expect("a temporary directory"));
-    let (one, two) = (Place::new(&dir, "one", &servers), Place::new(&dir, "two", &servers));
+    let (one, two) = (Place::new(&dir, "one", &servers, partitions), Place::new(&dir, "two", &servers, partitions));
     one.start("").kill();
     // Without the addresses: the directory remembers its cluster.
     let token = token(&one.data);
@@ -102,6 +120,24 @@ fn two_gateways_are_one_clew() {
     killed_and_back(&two, b, &a, &known, &token);
     servers.kill(0);
     receive(&a, &known, 90, "a server less");
+    servers.restart(0);
+    drop(a);
+    proved(&one);
+}
+
+/// What auditors get of each partition holds, and so does what the views were recorded to have shown.
+fn proved(place: &Place) {
+    let bundle = place.data.with_extension("bundle");
+    let at = bundle.to_str().expect("a path");
+    printed(&place.data, &["audit", "export", at]);
+    let key = printed(&place.data, &["audit", "key"]);
+    let verify = ["audit", "verify", at, "--key", key.trim()];
+    let told = std::process::Command::new(clew()).args(verify).output().expect("it starts");
+    let told = (told.status.success(), String::from_utf8(told.stdout).expect("text"));
+    let of_each = (1..place.partitions).all(|partition| told.1.contains(&format!("/{partition}")));
+    assert!(told.0 && of_each, "{}", told.1);
+    let replayed = printed(&place.data, &["audit", "replay", "--digests"]);
+    assert!(replayed.contains("agree with the log"), "{replayed}");
 }
 
 fn masked_on_one_is_unreadable_on_both((one, a): (&Place, &Server), b: &Server, second: &str, first: &Value) {
@@ -131,7 +167,7 @@ fn killed_and_back(place: &Place, gateway: Server, other: &Server, known: &Known
     }
     let back = place.start(token);
     back.shown(&conversation(&last), &position(&last));
-    let head = |server: &Server| server.get("/v1/audit/checkpoint").body;
+    let head = |server: &Server| server.get("/v1/audit/partitions").body;
     until("both have signed the same", || head(other) == head(&back));
     let queue = |server: &Server| server.shown("/v1/queues/new?limit=100", &position(&last))["rows"].clone();
     assert_eq!(queue(other), queue(&back), "both show the same");
@@ -144,8 +180,8 @@ fn work_is_given_once_though_both_try() {
         return;
     }
     let (servers, dir) = (Servers::start(3, ""), tempfile::tempdir().expect("a temporary directory"));
-    let (one, two) = (Place::new(&dir, "one", &servers), Place::new(&dir, "two", &servers));
-    drop(Server::start(&one.data, &one.log, "", &["--demo", "--store", &one.store]));
+    let (one, two) = (Place::new(&dir, "one", &servers, 3), Place::new(&dir, "two", &servers, 3));
+    drop(one.start_with("", &["--demo"]));
     let issued =
         printed(&one.data, &["token", "issue", "ada@demo.example", "--name", "t", "--json", "--scope", "read"]);
     let issued: Value = serde_json::from_str(&issued).expect("JSON");

@@ -3,7 +3,7 @@
 use crate::support::{Client, TestApp, Webhook};
 use clew_domain::agent::AgentEvent;
 use clew_domain::conversation::Visibility;
-use clew_domain::fact::{Event, Fact, Position};
+use clew_domain::fact::{Event, Fact};
 use clew_domain::workspace::{ChannelKind, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -93,9 +93,8 @@ async fn what_was_rebuilt_is_compared_and_swapped_and_no_side_effect_comes_again
 /// The first answer makes the conversation the agent's, and its place at their desk is taken behind the request's back.
 async fn claimed(app: &TestApp) {
     let is_claim = |fact: &Fact| matches!(fact.event, Event::Agent(AgentEvent::ConversationClaimed { .. }));
-    let start = Position { partition: 0, sequence: 0 };
     let waited = tokio::time::timeout(SOON, async {
-        while !app.app.state.store.read_all(start, 1_000).await.expect("it reads").iter().any(is_claim) {
+        while !app.facts().await.iter().any(is_claim) {
             tokio::task::yield_now().await;
         }
     });

@@ -7,7 +7,6 @@ use clew_domain::conversation::{ConversationEvent, SlaBreach};
 use clew_domain::fact::{Event, Fact};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::Role;
-use clew_eventstore::cursor::Cursor;
 use clew_gateway::import::Import;
 use clew_gateway::import::file::File;
 use serde_json::{Value, json};
@@ -55,7 +54,7 @@ async fn imported(bytes: &[u8]) -> (TestApp, Client) {
 }
 
 async fn facts(app: &TestApp) -> Vec<Fact> {
-    app.app.state.store.read_all(Cursor::start(1).position(0), usize::MAX).await.unwrap()
+    app.facts().await
 }
 
 /// All pages of a list.

@@ -40,6 +40,11 @@ The formats are public (RFC 6962, c2sp.org/tlog-tiles, c2sp.org/tlog-checkpoint)
 can check it too.
 ";
 
+/// The name of the bundle of one of several partitions, in the directory of the whole.
+pub fn of_partition(partition: u16) -> String {
+    format!("partition-{partition:02}")
+}
+
 /// Writes what a verifier needs into a directory. Reports that lie in it already are bound by the manifest.
 ///
 /// The facts are `facts` (counted from 0), widened to whole tiles; the fingerprints are those of the whole log.

@@ -44,6 +44,13 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The same key under the name of a partition's log: that of the whole for the first, with `/` and the number behind
+    /// it for each other.
+    #[must_use]
+    pub fn of_partition(&self, partition: u16) -> Self {
+        Self { name: name_of(&self.name, partition), ..self.clone() }
+    }
+
     /// What its signatures say.
     pub fn kind(&self) -> SignatureKind {
         self.kind
@@ -117,6 +124,12 @@ impl SigningKey {
         Ok(Self { name: name.to_owned(), key: ed25519_dalek::SigningKey::from_bytes(seed) })
     }
 
+    /// The same key under the name of a partition's log; see [`VerifierKey::of_partition`].
+    #[must_use]
+    pub fn of_partition(&self, partition: u16) -> Self {
+        Self { name: name_of(&self.name, partition), key: self.key.clone() }
+    }
+
     /// What others check its signatures with.
     pub fn verifier(&self) -> VerifierKey {
         VerifierKey { name: self.name.clone(), kind: SignatureKind::Note, key: self.key.verifying_key() }
@@ -162,6 +175,10 @@ impl SigningKey {
     pub(super) fn sign_raw(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
     }
+}
+
+fn name_of(name: &str, partition: u16) -> String {
+    if partition == 0 { name.to_owned() } else { format!("{name}/{partition}") }
 }
 
 /// One signature of a note. As text it is a line: `— name base64(id || signature)`.

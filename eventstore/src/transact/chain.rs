@@ -3,8 +3,11 @@
 use super::{ATTEMPTS_MAX, Done, Effect, Loaded, TransactError, catch_up, done, effect, fold, foreign};
 use crate::sealed::SealedContent;
 use crate::store::{Commit, EventStore, StoreError, StreamWrite};
+use clew_domain::content::ContentId;
+use clew_domain::conversation::ContentSpan;
 use clew_domain::fact::{Aggregate, CommandMeta, NewFact};
 use clew_domain::ids::StreamId;
+use std::collections::HashSet;
 
 /// What is decided on two streams.
 #[derive(Debug, Default)]
@@ -22,8 +25,8 @@ pub struct Chain {
 /// `second`, it is not decided again.
 ///
 /// Streams of different partitions can't share a commit. There `first` is written before `second`, so after a crash
-/// in between it is decided again on what the first then tells: what it asks of the first must change nothing there
-/// the second time.
+/// in between it is decided again on what the first then tells, and may ask the same of it once more. What the two
+/// refer to is stored with each.
 pub async fn transact_chain<A: Aggregate, B: Aggregate, R>(
     store: &dyn EventStore,
     first: StreamId,
@@ -33,7 +36,7 @@ pub async fn transact_chain<A: Aggregate, B: Aggregate, R>(
 ) -> Result<Done<B::State>, TransactError<R>> {
     let together = store.partition_of(first) == store.partition_of(second);
     let mut a = Loaded::at(A::State::default(), 0);
-    let mut last_error = None;
+    let (mut last_error, mut first_written) = (None, false);
     for _ in 0..ATTEMPTS_MAX {
         catch_up::<A, R>(store, first, &mut a).await?;
         let mut b = fold::<B>(second, &store.read_stream(second, 0).await?, Some(meta)).map_err(|_| foreign(second))?;
@@ -41,7 +44,10 @@ pub async fn transact_chain<A: Aggregate, B: Aggregate, R>(
             let position = b.found;
             return Ok(Done { position, ..done(b, Effect::Repeated) });
         }
-        let chain = decide(&a.state, &b).map_err(TransactError::Rejected)?;
+        let mut chain = decide(&a.state, &b).map_err(TransactError::Rejected)?;
+        if first_written {
+            chain.first.clear();
+        }
         if chain.second.is_empty() {
             return Ok(done(b, Effect::Unchanged));
         }
@@ -54,9 +60,10 @@ pub async fn transact_chain<A: Aggregate, B: Aggregate, R>(
         if !half {
             writes.push(StreamWrite { stream: second, expected: b.version, facts: chain.second });
         }
-        match store.append(Commit { writes, contents: chain.contents }).await {
+        let contents = contents_of(&writes, chain.contents);
+        match store.append(Commit { writes, contents }).await {
             // The next round decides on the first as it now is, and writes the second.
-            Ok(_) if half => {}
+            Ok(_) if half => first_written = true,
             Ok(appended) => {
                 catch_up::<B, R>(store, second, &mut b).await?;
                 let position = b.position.max(Some(appended.last));
@@ -67,4 +74,12 @@ pub async fn transact_chain<A: Aggregate, B: Aggregate, R>(
         }
     }
     Err(last_error.unwrap_or_else(|| StoreError::Unavailable("two streams could not be written".into())).into())
+}
+
+/// The contents that these facts bring in.
+fn contents_of(writes: &[StreamWrite], contents: Vec<SealedContent>) -> Vec<SealedContent> {
+    let facts = writes.iter().flat_map(|write| &write.facts);
+    let ids: HashSet<ContentId> =
+        facts.flat_map(|fact| fact.event.brings_in().spans().flat_map(ContentSpan::ids).collect::<Vec<_>>()).collect();
+    contents.into_iter().filter(|content| ids.contains(&content.id)).collect()
 }

@@ -159,9 +159,9 @@ async fn last_checkpoint<S: LeafSource + 'static>(
     store: Arc<S>,
     membership: Option<Arc<cluster::Membership>>,
 ) -> Result<Checkpoint, Failure> {
-    let log = proofs::open(&data.join("proofs"), None)?;
-    let signed = Proofs::start_among(log, store, membership).await.refresh().await?;
-    Ok(signed.checkpoint().clone())
+    let logs = proofs::open(&data.join("proofs"), None, 1)?;
+    let signed = Proofs::start_among(logs, store, membership).await.refresh().await?;
+    Ok(signed[0].checkpoint().clone())
 }
 
 /// Brings the facts over, compares them, and has the log tell that it moved.

@@ -18,11 +18,18 @@ struct Remembered {
     store: Servers,
     prefix: String,
     replicas: usize,
+    #[serde(default = "one_partition")]
+    partitions: u16,
     credentials: MaybeFile,
     tls_ca: MaybeFile,
     tls_cert: MaybeFile,
     tls_key: MaybeFile,
     allow_old_server: bool,
+}
+
+/// What is not said is of a time in which there were no more.
+fn one_partition() -> u16 {
+    1
 }
 
 /// Whether a data directory belongs to a gateway of a cluster.
@@ -57,6 +64,7 @@ pub fn remembered(config: &mut Config) -> Result<(), ClusterError> {
     config.store_tls_ca = found.tls_ca;
     config.store_tls_cert = found.tls_cert;
     config.store_tls_key = found.tls_key;
+    config.store_partitions = found.partitions;
     config.store_allow_old_server = found.allow_old_server;
     Ok(())
 }
@@ -72,6 +80,7 @@ pub(super) fn name(config: &Config) -> Result<String, ClusterError> {
         store: config.store.clone(),
         prefix: config.store_prefix.clone(),
         replicas: config.store_replicas,
+        partitions: config.store_partitions,
         credentials: config.store_credentials.clone(),
         tls_ca: config.store_tls_ca.clone(),
         tls_cert: config.store_tls_cert.clone(),

@@ -1,5 +1,6 @@
 //! The proofs over HTTP: `/v1/audit/checkpoint` and `/v1/audit/tile/` as <https://c2sp.org/tlog-tiles> has them,
-//! with `/v1/audit` as prefix, and proofs made to order for those who do not read tiles.
+//! with `/v1/audit` as prefix, and proofs made to order for those who do not read tiles. Each partition of a log beyond the
+//! first has a tree of its own, with `/v1/audit/partitions/{partition}` as prefix.
 
 use crate::auth::Caller;
 use crate::auth::permissions::Permission;
@@ -15,8 +16,9 @@ use clew_eventstore::cursor::Cursor;
 use clew_eventstore::proofs::receipt::Receipt;
 use clew_eventstore::proofs::tile::TileKind;
 use clew_eventstore::proofs::tree::Hash;
-use clew_eventstore::proofs::{Checkpoint, ProofError, Tile, Tiles, bundle, proof};
+use clew_eventstore::proofs::{Checkpoint, Log, ProofError, SignedCheckpoint, Tile, Tiles, bundle, proof};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
@@ -27,41 +29,131 @@ const NOT_AT_ALL: &str = "no-store";
 /// The signed head of the log, as a C2SP checkpoint; with the cosignatures of witnesses once they have made them
 #[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "audit", responses((status = 200, body = String)))]
 pub async fn checkpoint(State(app): State<AppState>, caller: Caller) -> Result<Response, Problem> {
+    checkpoint_of(&app, &caller, 0)
+}
+
+/// The signed head of a partition of the log
+#[utoipa::path(
+    get, path = "/v1/audit/partitions/{partition}/checkpoint", tag = "audit",
+    params(("partition" = u16, Path, description = "Its number, from 0")), responses((status = 200, body = String))
+)]
+pub async fn partition_checkpoint(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(partition): Path<u16>,
+) -> Result<Response, Problem> {
+    checkpoint_of(&app, &caller, partition)
+}
+
+fn checkpoint_of(app: &AppState, caller: &Caller, partition: u16) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
-    let signed = app.proofs.log.served().ok_or_else(|| Problem::new(&kinds::LOG_NOT_SIGNED))?;
+    let signed = log_of(app, partition)?.served().ok_or_else(|| Problem::new(&kinds::LOG_NOT_SIGNED))?;
     Ok(answer(TEXT, NOT_AT_ALL, signed.to_string()))
+}
+
+/// The tree of a partition.
+fn log_of(app: &AppState, partition: u16) -> Result<&Arc<Log>, Problem> {
+    let missing = || Problem::new(&kinds::NOT_FOUND).detail("the log has no such partition");
+    app.proofs.log(partition).ok_or_else(missing)
+}
+
+/// A partition of the log, whose facts have a tree of their own.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Partition {
+    /// Its number, from 0.
+    partition: u16,
+    /// Its public key, as a C2SP vkey: that of the log under another name.
+    key: String,
+    /// How many facts are signed.
+    size: u64,
+    /// The root over them, in base64; none if nothing is signed yet.
+    root: Option<String>,
+}
+
+/// The partitions of the log.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Partitions {
+    /// In the order of their numbers.
+    items: Vec<Partition>,
+}
+
+/// The partitions of the log: one where the log is on one machine
+#[utoipa::path(get, path = "/v1/audit/partitions", tag = "audit", responses((status = 200, body = Partitions)))]
+pub async fn partitions(State(app): State<AppState>, caller: Caller) -> Result<Json<Partitions>, Problem> {
+    caller.require(Permission::ReadAudit)?;
+    let of_log = |log: &Arc<Log>| {
+        let signed = log.checkpoint();
+        let signed = signed.as_ref().map(SignedCheckpoint::checkpoint);
+        Partition {
+            partition: log.partition(),
+            key: log.verifier().to_string(),
+            size: signed.map_or(0, |signed| signed.size),
+            root: signed.map(|signed| signed.root.to_string()),
+        }
+    };
+    Ok(Json(Partitions { items: app.proofs.logs().iter().map(of_log).collect() }))
 }
 
 /// The last checkpoint that witnesses cosigned
 #[utoipa::path(get, path = "/v1/audit/checkpoint/witnessed", tag = "audit", responses((status = 200, body = String)))]
 pub async fn witnessed(State(app): State<AppState>, caller: Caller) -> Result<Response, Problem> {
+    witnessed_of(&app, &caller, 0)
+}
+
+/// The last checkpoint of a partition that witnesses cosigned
+#[utoipa::path(
+    get, path = "/v1/audit/partitions/{partition}/checkpoint/witnessed", tag = "audit",
+    params(("partition" = u16, Path, description = "Its number, from 0")), responses((status = 200, body = String))
+)]
+pub async fn partition_witnessed(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(partition): Path<u16>,
+) -> Result<Response, Problem> {
+    witnessed_of(&app, &caller, partition)
+}
+
+fn witnessed_of(app: &AppState, caller: &Caller, partition: u16) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
     let none = || Problem::new(&kinds::NOT_FOUND).detail("no witness has cosigned this log");
-    Ok(answer(TEXT, NOT_AT_ALL, app.proofs.log.witnessed().ok_or_else(none)?.to_string()))
+    Ok(answer(TEXT, NOT_AT_ALL, log_of(app, partition)?.witnessed().ok_or_else(none)?.to_string()))
 }
 
 /// The public key of the log, as a C2SP vkey
 #[utoipa::path(get, path = "/v1/audit/key", tag = "audit", responses((status = 200, body = String)))]
 pub async fn key(State(app): State<AppState>, caller: Caller) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
-    Ok(answer(TEXT, NOT_AT_ALL, format!("{}\n", app.proofs.log.verifier())))
+    Ok(answer(TEXT, NOT_AT_ALL, format!("{}\n", log_of(&app, 0)?.verifier())))
 }
 
 /// A tile of fingerprints or of facts, such as `/v1/audit/tile/0/x001/234` or `/v1/audit/tile/entries/000.p/17`.
 pub async fn tile(State(app): State<AppState>, caller: Caller, Path(path): Path<String>) -> Result<Response, Problem> {
+    tile_of(&app, &caller, 0, &path).await
+}
+
+/// A tile of a partition, as [`tile`] gives those of the first.
+pub async fn partition_tile(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path((partition, path)): Path<(u16, String)>,
+) -> Result<Response, Problem> {
+    tile_of(&app, &caller, partition, &path).await
+}
+
+async fn tile_of(app: &AppState, caller: &Caller, partition: u16, path: &str) -> Result<Response, Problem> {
     caller.require(Permission::ReadAudit)?;
     let missing = || Problem::new(&kinds::NOT_FOUND).detail("there is no such tile under the last checkpoint");
     let tile: Tile = format!("tile/{path}").parse().map_err(|_| missing())?;
-    let signed = current(&app)?;
+    let log = log_of(app, partition)?;
+    let signed = current(log)?;
     let whole = Tile::of(tile.kind, tile.index, signed.size).ok_or_else(missing)?;
     if tile.width > whole.width {
         return Err(missing());
     }
-    let log = &app.proofs.log;
     let bytes = match tile.kind {
         TileKind::Hashes(_) => log.tile(tile)?,
         TileKind::Entries => {
-            audit::record(&app, &caller, DataReading::Facts).await?;
+            audit::record(app, caller, DataReading::Facts).await?;
             bundle::entries(log, app.proofs.leaves.as_ref(), tile).await?
         }
     };
@@ -77,6 +169,10 @@ pub struct Included {
     index: u64,
     /// How many facts the log is to have; those of the last checkpoint, if absent.
     size: Option<u64>,
+    /// Which partition of the log; the first, if absent.
+    #[serde(default)]
+    #[param(value_type = Option<u16>)]
+    partition: u16,
 }
 
 /// That a fact is in the log.
@@ -105,8 +201,8 @@ pub async fn inclusion(
     Query(wanted): Query<Included>,
 ) -> Result<Json<InclusionProof>, Problem> {
     caller.require(Permission::ReadAudit)?;
-    let size = known(&app, wanted.size)?;
-    let log = app.proofs.log.as_ref();
+    let log = log_of(&app, wanted.partition)?.as_ref();
+    let size = known(log, wanted.size)?;
     let hashes = proof::inclusion(log, wanted.index, size)?;
     let leaf = log.hashes(0, wanted.index, 1)?;
     let leaf_hash = leaf.first().map(Hash::to_string).unwrap_or_default();
@@ -123,6 +219,10 @@ pub struct Continued {
     old: u64,
     /// How many it has; those of the last checkpoint, if absent.
     new: Option<u64>,
+    /// Which partition of the log; the first, if absent.
+    #[serde(default)]
+    #[param(value_type = Option<u16>)]
+    partition: u16,
 }
 
 /// That a log is the continuation of an earlier one.
@@ -151,8 +251,8 @@ pub async fn consistency(
     Query(wanted): Query<Continued>,
 ) -> Result<Json<ConsistencyProof>, Problem> {
     caller.require(Permission::ReadAudit)?;
-    let new = known(&app, wanted.new)?;
-    let log = app.proofs.log.as_ref();
+    let log = log_of(&app, wanted.partition)?.as_ref();
+    let new = known(log, wanted.new)?;
     let hashes = proof::consistency(log, wanted.old, new)?;
     let (old_root, new_root) = (proof::root_at(log, wanted.old)?.to_string(), proof::root_at(log, new)?.to_string());
     Ok(Json(ConsistencyProof { old: wanted.old, old_root, new, new_root, hashes: texts(&hashes) }))
@@ -173,26 +273,29 @@ pub async fn receipt(
     let missing = || Problem::new(&kinds::NOT_FOUND).detail("the log has no fact at that position");
     audit::record(&app, &caller, DataReading::Facts).await?;
     let position: Cursor = position.parse().map_err(|_| missing())?;
-    let index = position.sequence(0).checked_sub(1).ok_or_else(missing)?;
-    let proofs = &app.proofs;
-    let signed = match proofs.log.checkpoint() {
+    // The position of a line is one place in one partition.
+    let mut places = (0..position.partitions()).map(|partition| position.position(partition));
+    let place = places.find(|place| place.sequence > 0).ok_or_else(missing)?;
+    let (partition, index) = (place.partition, place.sequence - 1);
+    let (proofs, log) = (&app.proofs, log_of(&app, partition).map_err(|_| missing())?);
+    let signed = match log.checkpoint() {
         Some(signed) if signed.checkpoint().size > index => signed,
-        _ => proofs.refresh().await?,
+        _ => proofs.sign(log).await?,
     };
-    let mut leaves = proofs.leaves.leaves(0, index, 1).await?;
+    let mut leaves = proofs.leaves.leaves(partition, index, 1).await?;
     let leaf = leaves.pop().ok_or_else(missing)?;
-    let receipt = Receipt::make(proofs.log.as_ref(), leaf.bytes, index, signed)?;
+    let receipt = Receipt::make(log.as_ref(), leaf.bytes, index, signed)?;
     Ok(answer(TEXT, FOR_EVER, receipt.to_string()))
 }
 
-fn current(app: &AppState) -> Result<Checkpoint, Problem> {
-    let signed = app.proofs.log.checkpoint().ok_or_else(|| Problem::new(&kinds::LOG_NOT_SIGNED))?;
+fn current(log: &Log) -> Result<Checkpoint, Problem> {
+    let signed = log.checkpoint().ok_or_else(|| Problem::new(&kinds::LOG_NOT_SIGNED))?;
     Ok(signed.checkpoint().clone())
 }
 
 /// The size asked for, which a checkpoint must cover; that of the last one if none was asked for.
-fn known(app: &AppState, size: Option<u64>) -> Result<u64, Problem> {
-    let signed = current(app)?.size;
+fn known(log: &Log, size: Option<u64>) -> Result<u64, Problem> {
+    let signed = current(log)?.size;
     match size {
         Some(asked) if asked > signed => Err(ProofError::OutOfRange { asked, size: signed }.into()),
         size => Ok(size.unwrap_or(signed)),

@@ -14,7 +14,7 @@ use clew_projections::audit::{Filter, Order};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Entries read at once.
 const PAGE: usize = 500;
@@ -56,49 +56,58 @@ impl Export {
         let trail = app.projections.audit();
         let caught_up = trail.wait_for(&app.store.head(), super::CATCH_UP_MAX).await;
         caught_up.map_err(|behind| Failure::new(Exit::Failed, behind.to_string()))?;
-        self.report(desk, &Filter { from, to, ..Filter::default() })?;
-        let behind = async |at: Option<Timestamp>, otherwise: u64| match at {
+        let behind = async |at: Option<Timestamp>, partition: u16, otherwise: u64| match at {
             None => Ok(otherwise),
-            Some(at) => app.store.cursor_at(at.plus_micros(-1)).await.map(|cursor| cursor.sequence(0)),
+            Some(at) => app.store.cursor_at(at.plus_micros(-1)).await.map(|cursor| cursor.sequence(partition)),
         };
-        let size = signed.checkpoint().size;
-        let facts = behind(from, 0).await.map_err(Problem::from)?..behind(to, size).await.map_err(Problem::from)?;
-        let (log, leaves) = (&app.proofs.log, app.proofs.leaves.as_ref());
-        let written = bundle::write(&self.bundle, log, leaves, &signed, facts, &mut |_| {}).await;
-        let written = written.map_err(Problem::from)?;
-        println!("{} holds {} of {size} facts.", self.bundle.display(), written.end - written.start);
-        println!("Give the auditor this public key by another way than the bundle:\n{}", log.verifier());
-        Ok(())
-    }
-
-    /// Writes the trail as CSV and as a page, line by line.
-    fn report(&self, desk: &Offline, filter: &Filter) -> Result<(), Failure> {
-        let open = |name: &str| File::create(self.bundle.join(name)).map(BufWriter::new);
-        let [csv, html] = REPORTS;
-        let (mut csv, mut html) = (open(csv)?, open(html)?);
-        csv.write_all(report::csv_head().as_bytes())?;
-        let explanation = "Who did what, and when. The facts that these lines tell of lie beside this page, signed.";
-        html.write_all(report::html_head("Audit trail", explanation).as_bytes())?;
-        let (trail, workspace) = (desk.app.state.projections.audit(), desk.workspace());
-        let mut cursor = None;
-        loop {
-            let page = trail.page(filter, Order::Oldest, cursor.as_deref(), PAGE).map_err(Problem::from)?;
-            for entry in page.items {
-                let number = entry.position.sequence;
-                let row = row(number, &serde_json::json!(audit::view(&workspace, entry)));
-                csv.write_all(report::csv_row(&row).as_bytes())?;
-                html.write_all(report::html_row(&row).as_bytes())?;
-            }
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
+        let logs = app.proofs.logs();
+        for (log, signed) in logs.iter().zip(&signed) {
+            let bundle = match logs {
+                [_] => self.bundle.clone(),
+                _ => self.bundle.join(bundle::of_partition(log.partition())),
+            };
+            std::fs::create_dir_all(&bundle)?;
+            self::report(desk, &bundle, log.partition(), &Filter { from, to, ..Filter::default() })?;
+            let size = signed.checkpoint().size;
+            let first = behind(from, log.partition(), 0).await.map_err(Problem::from)?;
+            let end = behind(to, log.partition(), size).await.map_err(Problem::from)?;
+            let written =
+                bundle::write(&bundle, log, app.proofs.leaves.as_ref(), signed, first..end, &mut |_| {}).await;
+            let written = written.map_err(Problem::from)?;
+            println!("{} holds {} of {size} facts.", bundle.display(), written.end - written.start);
         }
-        html.write_all(report::html_foot().as_bytes())?;
-        csv.flush()?;
-        html.flush()?;
+        println!("Give the auditor this public key by another way than the bundle:\n{}", logs[0].verifier());
         Ok(())
     }
+}
+
+/// Writes the trail of a partition as CSV and as a page, line by line.
+fn report(desk: &Offline, bundle: &Path, partition: u16, filter: &Filter) -> Result<(), Failure> {
+    let open = |name: &str| File::create(bundle.join(name)).map(BufWriter::new);
+    let [csv, html] = REPORTS;
+    let (mut csv, mut html) = (open(csv)?, open(html)?);
+    csv.write_all(report::csv_head().as_bytes())?;
+    let explanation = "Who did what, and when. The facts that these lines tell of lie beside this page, signed.";
+    html.write_all(report::html_head("Audit trail", explanation).as_bytes())?;
+    let (trail, workspace) = (desk.app.state.projections.audit(), desk.workspace());
+    let mut cursor = None;
+    loop {
+        let page = trail.page(filter, Order::Oldest, cursor.as_deref(), PAGE).map_err(Problem::from)?;
+        for entry in page.items.into_iter().filter(|entry| entry.position.partition == partition) {
+            let number = entry.position.sequence;
+            let row = row(number, &serde_json::json!(audit::view(&workspace, entry)));
+            csv.write_all(report::csv_row(&row).as_bytes())?;
+            html.write_all(report::html_row(&row).as_bytes())?;
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    html.write_all(report::html_foot().as_bytes())?;
+    csv.flush()?;
+    html.flush()?;
+    Ok(())
 }
 
 /// A line of the report, from an entry as the API shows it.

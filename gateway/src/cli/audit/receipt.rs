@@ -21,6 +21,9 @@ pub(in crate::cli) struct Receipt {
 impl Receipt {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (key, text) = (public_key(&self.key)?, read(&self.file)?);
+        // A receipt of a partition is signed with the log's key under a name of its own.
+        let named = |partition: &u16| text.lines().any(|line| line == key.of_partition(*partition).name());
+        let key = (0..=u8::MAX.into()).find(named).map_or(key.clone(), |partition| key.of_partition(partition));
         let receipt = receipt::Receipt::open(&text, &key)
             .map_err(|error| Failure::new(Exit::Failed, format!("the receipt does not hold: {error}")))?;
         let (number, signed) = (receipt.index + 1, receipt.checkpoint.checkpoint());

@@ -10,6 +10,7 @@ use clap::Args;
 use clew_domain::ids::ConversationId;
 use clew_domain::installation::DataReading;
 use clew_eventstore::proofs::digests::{self, Replayed};
+use clew_eventstore::store::{EventStore, StoreError};
 use uuid::Uuid;
 
 /// The arguments of `clew audit replay`.
@@ -40,7 +41,7 @@ impl Replay {
         let at = self.at.as_deref().map(instant).transpose()?;
         let desk = Offline::open(&self.place).await?;
         let Some(conversation) = self.conversation else {
-            let replayed = digests::replay(desk.app.state.store.as_ref(), 0, &mut |_| {}).await;
+            let replayed = replay_all(desk.app.state.store.as_ref()).await;
             desk.close().await;
             return told(&replayed.map_err(Problem::from)?);
         };
@@ -68,6 +69,17 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+/// What every partition came to.
+async fn replay_all(store: &dyn EventStore) -> Result<Replayed, StoreError> {
+    let mut all = Replayed::default();
+    for partition in 0..store.partitions() {
+        let replayed = digests::replay(store, partition, &mut |_| {}).await?;
+        all.agreeing += replayed.agreeing;
+        all.findings.extend(replayed.findings);
+    }
+    Ok(all)
 }
 
 fn told(replayed: &Replayed) -> Result<(), Failure> {

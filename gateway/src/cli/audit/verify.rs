@@ -3,9 +3,9 @@
 use crate::cli::{Exit, Failure};
 use clap::Args;
 use clew_eventstore::backends::embedded::{self as store, Store};
-use clew_eventstore::proofs::bundle::{Against, verify};
+use clew_eventstore::proofs::bundle::{Against, of_partition, verify};
 use clew_eventstore::proofs::examine::Progress;
-use clew_eventstore::proofs::{Finding, Verdict, VerifierKey, digests, directory};
+use clew_eventstore::proofs::{Finding, ProofError, Verdict, VerifierKey, digests, directory};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -36,17 +36,38 @@ impl Verify {
         let since = self.since.as_deref().map(read).transpose()?;
         let against = Against { key: &key, since: since.as_deref(), witnesses: &witnesses };
         let bar = bar();
-        let verdict = if self.directory.join("facts").is_dir() {
-            examine(&self.directory, against, &bar).await
+        let verdicts = if self.directory.join("facts").is_dir() {
+            examine(&self.directory, against, &bar).await.map(|verdict| vec![verdict])
         } else {
-            verify(&self.directory, against, &mut |progress| show(&bar, progress))
-                .map_err(|error| Failure::new(Exit::NotFound, error.to_string()))
+            bundles(&self.directory, against, &bar)
         };
         bar.finish_and_clear();
-        let verdict = verdict?;
-        print!("{verdict}");
-        if verdict.is_sound() { Ok(()) } else { Err(Failure::new(Exit::Failed, "what was recorded is not sound")) }
+        let verdicts = verdicts?;
+        verdicts.iter().for_each(|verdict| print!("{verdict}"));
+        if verdicts.iter().all(Verdict::is_sound) {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Failed, "what was recorded is not sound"))
     }
+}
+
+/// Examines a bundle, or those of all partitions that lie in a directory: each is signed with the log's key under a name of
+/// its own. A checkpoint that was kept before is of one of them.
+fn bundles(directory: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<Vec<Verdict>, Failure> {
+    let mut show = |progress: Progress| show(bar, progress);
+    let failed = |error: ProofError| Failure::new(Exit::NotFound, error.to_string());
+    if !directory.join(of_partition(0)).is_dir() {
+        return Ok(vec![verify(directory, against, &mut show).map_err(failed)?]);
+    }
+    let there = (0..).take_while(|partition| directory.join(of_partition(*partition)).is_dir());
+    let mut verdicts = Vec::new();
+    for partition in there {
+        let key = against.key.of_partition(partition);
+        let since = against.since.filter(|text| text.lines().next() == Some(key.name()));
+        let against = Against { key: &key, since, witnesses: against.witnesses };
+        verdicts.push(verify(&directory.join(of_partition(partition)), against, &mut show).map_err(failed)?);
+    }
+    Ok(verdicts)
 }
 
 /// Examines a data directory. A log that does not even open is a finding like any other.

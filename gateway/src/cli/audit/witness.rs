@@ -26,18 +26,20 @@ impl Witness {
             let why = "the settings name no witness: put [[witnesses]] with url and key into the file of --config";
             return Err(Failure::new(Exit::Usage, why));
         };
-        let (signed, outcomes) = done.map_err(Problem::from)?;
-        let size = signed.checkpoint().size;
         let mut refused = 0;
-        for outcome in outcomes {
-            match outcome.result {
-                Ok(at) => {
-                    let at = Timestamp::from_micros(i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1_000_000));
-                    println!("{} cosigned the first {size} facts at {at}.", outcome.witness);
-                }
-                Err(why) => {
-                    refused += 1;
-                    println!("{} did not cosign: {why}.", outcome.witness);
+        for (signed, outcomes) in done.map_err(Problem::from)? {
+            let (size, origin) = (signed.checkpoint().size, &signed.checkpoint().origin);
+            for outcome in outcomes {
+                match outcome.result {
+                    Ok(at) => {
+                        let at = i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+                        let at = Timestamp::from_micros(at);
+                        println!("{} cosigned the first {size} facts of {origin} at {at}.", outcome.witness);
+                    }
+                    Err(why) => {
+                        refused += 1;
+                        println!("{} did not cosign {origin}: {why}.", outcome.witness);
+                    }
                 }
             }
         }
