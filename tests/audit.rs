@@ -88,25 +88,34 @@ async fn the_browser_accepts_sound_receipts_and_no_changed_one() {
     if !requires::met(answered.is_ok(), "Node.js is not there (apt-get install nodejs)") {
         return;
     }
+    check_in_node(1, 0).await;
+    check_in_node(3, 1).await;
+}
+
+/// Of one partition of so many.
+async fn check_in_node(partitions: u16, partition: u16) {
     let home = tempfile::tempdir().expect("a directory");
     let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).expect("written");
-    let log = Arc::new(Log::in_memory(0, SigningKey::generate("clew.example/log").expect("a key")));
-    let store = Store::new(1, Box::new(now), Some(Box::new(log.follower())));
+    let key = SigningKey::generate("clew.example/log").expect("a key");
+    let log = Arc::new(Log::in_memory(partition, key.of_partition(partition)));
+    let store = Store::new(partitions, Box::new(now), Some(Box::new(log.follower())));
     log.catch_up(&store).await.expect("an empty store");
-    put("key", &log.verifier().to_string());
+    put("key", &key.verifier().to_string());
     put("stranger", &SigningKey::generate("clew.example/log").expect("a key").verifier().to_string());
     let mut count = 0;
     for size in [1, 2, 3, 7, 8, 9, 300] {
-        store.append(commit(vec![write(stream(size), 0, log.size()..size)])).await.expect("taken");
+        let mut streams = (size * 100..).map(stream);
+        let stream = streams.find(|it| store.partition_of(*it) == partition).expect("there are many");
+        store.append(commit(vec![write(stream, 0, log.size()..size)])).await.expect("taken");
         let signed = log.sign().expect("signed");
         for index in [0, 1, size / 2, size - 1].into_iter().filter(|index| *index < size) {
-            let leaf = store.leaves(0, index, 1).await.expect("it reads").remove(0).bytes;
+            let leaf = store.leaves(partition, index, 1).await.expect("it reads").remove(0).bytes;
             let receipt = Receipt::make(log.as_ref(), leaf, index, signed.clone()).expect("it is in the tree");
             put(&format!("{index}-{size}.tlog-proof"), &receipt.to_string());
             count += 1;
         }
     }
-    let fact = store.read_all(Position { partition: 0, sequence: 150 }, 1).await.expect("it reads").remove(0);
+    let fact = store.read_all(Position { partition, sequence: 150 }, 1).await.expect("it reads").remove(0);
     let position = Cursor::at(fact.position).to_string();
     let told = serde_json::json!({
         "receipt": "150-300.tlog-proof", "event_id": fact.id, "position": position, "recorded_at": fact.recorded_at,

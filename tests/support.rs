@@ -32,6 +32,11 @@ use uuid::Uuid;
 /// In how many partitions the logs of tests lie, where they do not say it; 1 if it is not set.
 const PARTITIONS: &str = "CLEW_TEST_PARTITIONS";
 
+/// See [`PARTITIONS`].
+pub(crate) fn partitions() -> u16 {
+    std::env::var(PARTITIONS).map_or(1, |text| text.parse().expect("a number of partitions"))
+}
+
 /// An application in memory with a workspace of its own and a clock that tests set.
 pub(crate) struct TestApp {
     pub(crate) app: App,
@@ -54,9 +59,7 @@ impl TestApp {
 
     /// One that does not record breaches of service levels yet.
     pub(crate) async fn unrecorded(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        let partitions = std::env::var(PARTITIONS).map(|text| text.parse().expect("a number of partitions"));
-        config.store_partitions = partitions.unwrap_or(1);
+        let mut config = Config { store_partitions: partitions(), ..Config::default() };
         change(&mut config);
         let clock = Arc::new(AtomicI64::new(1_750_000_000_000_000));
         let told = Arc::clone(&clock);

@@ -167,7 +167,7 @@ pub enum LogFormat {
 }
 
 /// As many partitions as names of streams and directories have two digits for.
-const PARTITIONS_MAX: u16 = 100;
+const PARTITIONS_MAX: u16 = 99;
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]

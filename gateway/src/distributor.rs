@@ -14,7 +14,7 @@ use clew_domain::time::Timestamp;
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::transact::Loaded;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,15 +81,22 @@ impl Distributor {
             self.begin_work();
             let asleep = tokio::time::sleep(self.until_next_due());
             tokio::select! {
-                batch = facts.next() => match batch {
-                    Some(Ok(batch)) => {
-                        if let Err(error) = self.take(&batch).await {
+                first = facts.next() => {
+                    // All that is there comes before anything is given: a batch is of one partition, and whose turn it is
+                    // may stand in another.
+                    let mut next = Some(first);
+                    while let Some(batch) = next {
+                        let closed = || StoreError::Unavailable("the store was closed".into());
+                        let taken = match batch.ok_or_else(closed).flatten() {
+                            Ok(batch) => self.take(&batch).await,
+                            Err(error) => Err(error),
+                        };
+                        if let Err(error) = taken {
                             return error;
                         }
+                        next = facts.next().now_or_never();
                     }
-                    Some(Err(error)) => return error,
-                    None => return StoreError::Unavailable("the store was closed".into()),
-                },
+                }
                 Some(finished) = self.working.next() => self.end_work(finished),
                 () = asleep => {}
             }

@@ -7,7 +7,7 @@ mod position;
 
 pub use body::{Json, read_body};
 pub use command::{Command, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARACTERS_MAX};
-pub use position::{AtPosition, MIN_POSITION, POSITION, Receipt, position_of, wait_for_position};
+pub use position::{AtPosition, MIN_POSITION, POSITION, Receipt, place_of, position_of, wait_for_position};
 
 use crate::auth::{Caller, Identity};
 use crate::error::{Problem, kinds};

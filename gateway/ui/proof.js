@@ -53,6 +53,13 @@ export async function parseKey(text) {
   return { name, id, bytes: bytes.slice(1) };
 }
 
+/** The key under the name that signs the log of this origin: a partition's is the log's, with `/` and its number behind. @param {LogKey} key @param {string} origin @returns {Promise<LogKey>} */
+async function keyOf(key, origin) {
+  if (!origin.startsWith(`${key.name}/`) || !/^[1-9]\d{0,4}$/.test(origin.slice(key.name.length + 1))) return key;
+  const hash = await sha256(join(utf8.encode(`${origin}\n`), Uint8Array.of(1), key.bytes));
+  return { name: origin, id: hex(hash.slice(0, 4)), bytes: key.bytes };
+}
+
 /** The text of a signed note, which this key must have signed. @param {string} note @param {LogKey} key */
 async function openNote(note, key) {
   const end = note.lastIndexOf('\n\n');
@@ -67,8 +74,9 @@ async function openNote(note, key) {
   return text;
 }
 
-/** The signed head of a log. @param {string} note @param {LogKey} key */
-export async function openCheckpoint(note, key) {
+/** The signed head of a log, or of a partition of it. @param {string} note @param {LogKey} logKey */
+export async function openCheckpoint(note, logKey) {
+  const key = await keyOf(logKey, note.slice(0, note.indexOf('\n')));
   const [origin, size, root, ...rest] = (await openNote(note, key)).split('\n');
   demand(origin === key.name && /^(0|[1-9]\d{0,14})$/.test(size ?? '') && rest.at(-1) === '', 'checkpoint');
   return { origin, size: Number(size), root: base64(root ?? '') };
@@ -113,7 +121,9 @@ export function isOf(leaf, line) {
   if (leaf.length < 160 || leaf[0] !== 1) return false;
   const view = new DataView(leaf.buffer, leaf.byteOffset);
   const id = hex(leaf.slice(64, 80)) === line.event_id.replaceAll('-', '');
-  const place = view.getBigUint64(8, true) === BigInt(`0x${line.position.slice(1)}`);
+  const sequences = line.position.slice(1).split('.');
+  const partition = view.getUint16(4, true) === sequences.length - 1;
+  const place = partition && view.getBigUint64(8, true) === BigInt(`0x${sequences.at(-1)}`);
   const time = Number(view.getBigInt64(40, true) / 1000n) === Date.parse(line.recorded_at);
   return id && place && time;
 }

@@ -112,9 +112,12 @@ fn take_awaited(rows: &mut Rows, version: u64) -> Result<(), FoldError> {
     let mut settings = rows.take::<Settings>(&settings_key())?.unwrap_or_default();
     settings.version = version;
     for fact in std::mem::take(&mut settings.awaited) {
-        match &fact.event {
-            Event::Conversation(event) if settings.know(&fact) => converse(rows, &fact, event)?,
-            _ => settings.awaited.push(fact),
+        if let Event::Conversation(event) = &fact.event
+            && settings.know(&fact)
+        {
+            converse(rows, &fact, event)?;
+        } else {
+            settings.awaited.push(fact);
         }
     }
     rows.put(&settings_key(), settings);

@@ -5,6 +5,7 @@ use clew_domain::conversation::Visibility::{Private, Public};
 use clew_domain::ids::{AgentId, TopicId};
 use clew_domain::workspace::{ChannelKind, Command, Role};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A desk with one channel and two agents.
@@ -292,6 +293,29 @@ async fn replies_wait_in_the_outbox_until_the_channel_tells() {
     assert_eq!(messages(&shown)[1]["delivery"]["state"], "accepted");
     assert_eq!(messages(&shown)[1]["link"], "https://sms.example/1");
     assert_eq!(program.get(&outbox).await.expect(200)["replies"], json!([]));
+}
+
+#[tokio::test]
+async fn the_outbox_is_read_page_by_page() {
+    let desk = Desk::open(ChannelKind::Sms, Private).await;
+    let (program, _) = desk.app.signed_in("program", [Role::Connector]).await;
+    let mut sent = BTreeSet::new();
+    for n in 0..8 {
+        let (address, _) = desk.written(&format!("m{n}"), &format!("+33 {n}"), "Hello").await;
+        let seen = desk.read(&address).await["version"].clone();
+        let reply = json!({"text": "Answer", "seen": seen});
+        let told = desk.ada.post(&format!("{address}/messages"), reply).await.expect(201);
+        sent.insert(told["message"].to_string());
+    }
+    let (mut read, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = program.get(&format!("/v1/outbox/{}?limit=3{after}", desk.hook.channel)).await.expect(200);
+        read.extend(page["replies"].as_array().expect("replies").iter().map(|it| it["reply"].to_string()));
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(read.len(), 8, "none is there twice");
+    assert_eq!(read.into_iter().collect::<BTreeSet<_>>(), sent);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use clew_domain::agent::{AgentEvent, Availability, AvailabilityCause, ClaimCause};
 use clew_domain::conversation::{Assignee, AssignmentCause, ConversationEvent as E, Queue, Started};
-use clew_domain::fact::{Event, Fact, Position};
+use clew_domain::fact::{Event, Fact};
 use clew_domain::ids::{AgentId, ChannelId, ConversationId, SessionId};
 use clew_domain::time::Timestamp;
 use std::cmp::Reverse;
@@ -20,7 +20,6 @@ type Turn = (Reverse<i16>, Timestamp, ConversationId);
 
 pub(super) struct Oracle {
     rights: Rights,
-    seen: Position,
     step: u32,
     pub(super) conversations: BTreeMap<ConversationId, Seen>,
     agents: BTreeMap<AgentId, Desk>,
@@ -88,14 +87,8 @@ impl Seen {
 
 impl Oracle {
     pub(super) fn new(rights: Rights) -> Self {
-        let seen = Position { partition: 0, sequence: 0 };
         let (conversations, agents, waiting) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { rights, seen, step: 0, conversations, agents, waiting, given: Vec::new(), tally: Tally::default() }
-    }
-
-    /// What it has read so far.
-    pub(super) fn seen(&self) -> Position {
-        self.seen
+        Self { rights, step: 0, conversations, agents, waiting, given: Vec::new(), tally: Tally::default() }
     }
 
     pub(super) fn all_in(&self, queue: Queue) -> Vec<ConversationId> {
@@ -114,7 +107,6 @@ impl Oracle {
     pub(super) fn judge(&mut self, facts: &[Fact]) {
         self.step += 1;
         for fact in facts {
-            self.seen = fact.position;
             match &fact.event {
                 Event::Conversation(event) => self.converse(ConversationId(fact.stream.id), event, fact),
                 Event::Agent(event) => self.attend(AgentId(fact.stream.id), event),

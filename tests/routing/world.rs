@@ -1,12 +1,13 @@
 //! A store with a workspace in it, what can happen there, and the invariants, read back from the log alone.
 
+use crate::support;
 use clew_domain::agent::{self, Agent, AgentState, Availability, SignOutCause};
 use clew_domain::content::{Commitment, ContentId, ContentRef};
 use clew_domain::conversation::{
     self, Conversation, MessageKind, MessageReceived, Opening, Queue, Receive, Started, Visibility,
 };
 use clew_domain::decider::Decider;
-use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event, facts_of};
+use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event, Fact, facts_of};
 use clew_domain::ids::{
     AgentId, ChannelId, CommandId, ContactId, ConversationId, MessageId, SessionId, StreamId, StreamKind, TeamId,
     ThreadId,
@@ -14,6 +15,7 @@ use clew_domain::ids::{
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{self, ChannelKind, ChannelProfile, Role, Settings, Workspace, WorkspaceEvent};
 use clew_eventstore::backends::memory;
+use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{Commit, EventStore, StreamWrite};
 use clew_eventstore::transact::transact;
 use clew_gateway::clock::Clock;
@@ -50,7 +52,7 @@ impl World {
         let now = Arc::new(AtomicI64::new(1_750_000_000_000_000));
         let told = Arc::clone(&now);
         let clock = Box::new(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
-        let store = Arc::new(memory::Store::new(1, clock, None));
+        let store = Arc::new(memory::Store::new(support::partitions(), clock, None));
         let mut world = Self { store, now, stops: Vec::new(), sessions: BTreeMap::new(), made: 1_000, settings: 0 };
         let settings = Settings { conversations_per_agent_max: HELD_MAX, ..Settings::default() };
         world.set(workspace::Command::Create { name: "Desk".into() }).await;
@@ -211,9 +213,20 @@ impl World {
         }
     }
 
+    /// What was written since somebody looked last, in the order in which it was.
+    pub(super) async fn news(&self, seen: &mut Cursor) -> Vec<Fact> {
+        let mut news = Vec::new();
+        for partition in 0..self.store.partitions() {
+            news.extend(self.store.read_all(seen.position(partition), usize::MAX).await.expect("memory can be read"));
+        }
+        news.iter().for_each(|fact| seen.advance(fact.position));
+        // No two commits are recorded at one instant.
+        news.sort_by_key(|fact| fact.recorded_at);
+        news
+    }
+
     pub(super) async fn picture(&self) -> Picture {
-        let start = clew_domain::fact::Position { partition: 0, sequence: 0 };
-        let facts = self.store.read_all(start, usize::MAX).await.expect("memory can be read");
+        let facts = self.news(&mut Cursor::default()).await;
         let mut picture = Picture { conversations: BTreeMap::new(), agents: BTreeMap::new() };
         for fact in &facts {
             match &fact.event {

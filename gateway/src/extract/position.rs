@@ -31,6 +31,11 @@ pub fn position_of(position: Option<Position>) -> Option<String> {
     position.map(|position| Cursor::at(position).to_string())
 }
 
+/// The one place that the position of a thing names, as [`position_of`] wrote it.
+pub fn place_of(position: &Cursor) -> Option<Position> {
+    (0..position.partitions()).map(|partition| position.position(partition)).find(|place| place.sequence > 0)
+}
+
 /// An answer with the header that says how far it reaches.
 pub struct AtPosition<T>(pub Option<Position>, pub T);
 

@@ -5,7 +5,7 @@
 use crate::auth::Caller;
 use crate::auth::permissions::Permission;
 use crate::error::{Problem, kinds};
-use crate::extract::{Json, Path, Query};
+use crate::extract::{Json, Path, Query, place_of};
 use crate::routes::audit;
 use crate::state::AppState;
 use axum::extract::State;
@@ -61,7 +61,7 @@ fn log_of(app: &AppState, partition: u16) -> Result<&Arc<Log>, Problem> {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Partition {
     /// Its number, from 0.
-    partition: u16,
+    number: u16,
     /// Its public key, as a C2SP vkey: that of the log under another name.
     key: String,
     /// How many facts are signed.
@@ -85,7 +85,7 @@ pub async fn partitions(State(app): State<AppState>, caller: Caller) -> Result<J
         let signed = log.checkpoint();
         let signed = signed.as_ref().map(SignedCheckpoint::checkpoint);
         Partition {
-            partition: log.partition(),
+            number: log.partition(),
             key: log.verifier().to_string(),
             size: signed.map_or(0, |signed| signed.size),
             root: signed.map(|signed| signed.root.to_string()),
@@ -273,9 +273,7 @@ pub async fn receipt(
     let missing = || Problem::new(&kinds::NOT_FOUND).detail("the log has no fact at that position");
     audit::record(&app, &caller, DataReading::Facts).await?;
     let position: Cursor = position.parse().map_err(|_| missing())?;
-    // The position of a line is one place in one partition.
-    let mut places = (0..position.partitions()).map(|partition| position.position(partition));
-    let place = places.find(|place| place.sequence > 0).ok_or_else(missing)?;
+    let place = place_of(&position).ok_or_else(missing)?;
     let (partition, index) = (place.partition, place.sequence - 1);
     let (proofs, log) = (&app.proofs, log_of(&app, partition).map_err(|_| missing())?);
     let signed = match log.checkpoint() {

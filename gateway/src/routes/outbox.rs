@@ -4,7 +4,7 @@
 use crate::auth::Caller;
 use crate::auth::permissions::Permission;
 use crate::error::{Problem, kinds};
-use crate::extract::{Json, Path, Query, position_of};
+use crate::extract::{Json, Path, Query, place_of, position_of};
 use crate::reader::Reader;
 use crate::state::AppState;
 use axum::extract::State;
@@ -98,7 +98,7 @@ pub struct OutboxAttachment {
     url: String,
 }
 
-/// The replies that the channel has to take, oldest first.
+/// The replies that the channel has to take, oldest first within a partition of the log.
 #[utoipa::path(get, path = "/v1/outbox/{channel}", tag = "connectors", params(("channel" = ChannelId, Path), Part),
     responses((status = 200, body = OutboxPage)))]
 pub async fn read(
@@ -114,7 +114,7 @@ pub async fn read(
     current.map_err(|_| Problem::new(&kinds::PROJECTION_BEHIND).retry_after(CURRENT_WITHIN))?;
     let after = part.after.map(|after| after.parse::<Cursor>()).transpose()?;
     let limit = part.limit.unwrap_or(REPLIES).clamp(1, REPLIES_MAX);
-    let waiting = app.projections.outbox().waiting(channel, after.map(|after| after.position(0)), limit)?;
+    let waiting = app.projections.outbox().waiting(channel, after.and_then(|after| place_of(&after)), limit)?;
     let next = if waiting.len() == limit { position_of(waiting.last().map(|reply| reply.position)) } else { None };
     let mut reader = Reader::new(&app, Arc::clone(&caller.workspace));
     let mut replies = Vec::with_capacity(waiting.len());

@@ -303,7 +303,6 @@ pub(crate) async fn explained(
     let of_contact = store.read_stream(started.contact.into(), 0).await?;
     let mut log = store.read_stream(StreamId::WORKSPACE, 0).await?;
     log.extend_from_slice(facts);
-    log.sort_by_key(|fact| (fact.recorded_at, fact.position));
     let groups = |_: ContactId, fact: &Fact| groups_before(&of_contact, fact);
     Ok(Some((started.channel, explain(&log, groups, now))))
 }

@@ -43,7 +43,9 @@ impl Verify {
         };
         bar.finish_and_clear();
         let verdicts = verdicts?;
-        verdicts.iter().for_each(|verdict| print!("{verdict}"));
+        for verdict in &verdicts {
+            print!("{verdict}");
+        }
         if verdicts.iter().all(Verdict::is_sound) {
             return Ok(());
         }
