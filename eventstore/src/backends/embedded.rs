@@ -73,6 +73,19 @@ pub struct Options {
     pub disk: Arc<dyn Disk>,
     /// Which partition's log it is.
     pub partition: u16,
+    /// When a commit is durable.
+    pub durable: Durable,
+}
+
+/// When a commit is on stable storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durable {
+    /// Before it is answered or read.
+    #[default]
+    AtOnce,
+    /// Some time after: when nothing comes for a while, when a segment is full, when somebody asks for it, and on closing.
+    /// For a copy of a log that others keep: a power cut takes only the end of it, never a part from within.
+    Later,
 }
 
 impl Default for Options {
@@ -87,6 +100,7 @@ impl Default for Options {
             observer: None,
             disk: Arc::new(Machine),
             partition: 0,
+            durable: Durable::AtOnce,
         }
     }
 }
@@ -220,7 +234,8 @@ impl Store {
             shared.orders.load_heads();
         }
         let queue = Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max));
-        let writer = writer::Writer::new(Arc::clone(&shared), Arc::clone(&queue), sender, options.observer, start);
+        let (later, observer) = (options.durable == Durable::Later, options.observer);
+        let writer = writer::Writer::new(Arc::clone(&shared), Arc::clone(&queue), sender, observer, start, later);
         let writer = writer.map_err(unavailable("can't start a thread for", dir))?;
         let writer = spawn("clew-log-writer", move || writer.run())?;
         let mut beside = Vec::with_capacity(2);

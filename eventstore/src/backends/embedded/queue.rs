@@ -27,6 +27,8 @@ pub(super) enum Job {
     Append(Prepared, AppendAnswer),
     /// Contents to remove.
     Erase(Vec<ContentId>, oneshot::Sender<Result<(), StoreError>>),
+    /// To make durable what was written before.
+    Sync(oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// A commit as bytes, complete but for places and checksums.
@@ -191,6 +193,7 @@ fn bytes_of(job: &Job) -> usize {
     match job {
         Job::Append(prepared, _) => prepared.bytes(),
         Job::Erase(ids, _) => ids.len() * size_of::<ContentId>(),
+        Job::Sync(_) => 0,
     }
 }
 

@@ -81,6 +81,13 @@ impl Store {
         Ok(answered)
     }
 
+    /// Queues a sync behind what was offered before it.
+    pub(in crate::backends) fn offer_sync(&self) -> Result<Answer<()>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.push(Job::Sync(answer))?;
+        Ok(answered)
+    }
+
     /// The version that a stream is at.
     pub(in crate::backends) async fn version(&self, stream: StreamId) -> Result<u64, StoreError> {
         blocking(&self.shared, move |shared| {

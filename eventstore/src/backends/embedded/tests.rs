@@ -84,4 +84,5 @@ async fn a_second_opening_of_the_same_directory_is_refused() {
 
 mod damage;
 mod faults;
+mod later;
 mod model;

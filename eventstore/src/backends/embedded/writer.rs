@@ -47,6 +47,10 @@ pub(super) struct Writer {
     mark: Mark,
     /// Whether the last group is still to be marked as durable.
     unmarked: bool,
+    /// Whether commits are answered before they are durable. Then a group on disk is all that lies between two syncs.
+    later: bool,
+    /// Whether something is written that is not durable yet.
+    unsynced: bool,
     failed: Option<String>,
     group: Group,
     beside: Besides,
@@ -114,6 +118,7 @@ impl Writer {
         head: watch::Sender<Cursor>,
         observer: Option<Box<dyn CommitObserver>>,
         Start { facts, contents, mark }: Start,
+        later: bool,
     ) -> std::io::Result<Self> {
         let (last, last_recorded) = {
             let index = read(&shared.index);
@@ -135,6 +140,8 @@ impl Writer {
             mark,
             // What lies there was found whole on opening; from now on damage to it is damage.
             unmarked: last > 0,
+            later,
+            unsynced: false,
             failed,
             group,
         })
@@ -150,6 +157,11 @@ impl Writer {
                         match job {
                             Job::Append(prepared, answer) => self.admit(prepared, answer),
                             Job::Erase(ids, answer) => self.erase(&ids, answer),
+                            Job::Sync(answer) => {
+                                self.end_group();
+                                self.begin_group();
+                                let _ = answer.send(self.sync_written());
+                            }
                         }
                     }
                     self.end_group();
@@ -199,7 +211,8 @@ impl Writer {
         if let Some(at) = prepared.recorded_at {
             self.group.recorded_at = self.group.recorded_at.max(at);
         }
-        let begin = self.group.facts.is_empty();
+        // What begins a group says that all before it is durable.
+        let begin = self.group.facts.is_empty() && !self.unsynced;
         let mut flags = if begin { GROUP } else { 0 };
         if !prepared.contents.is_empty() {
             for (id, bytes) in &prepared.contents {
@@ -343,6 +356,7 @@ impl Writer {
         let number = self.facts.number + 1;
         let planned = self.shared.facts_capacity(number);
         let (file, capacity) = self.take_segment(FileKind::OpenFacts, number, planned, payload)?;
+        self.sync_written()?;
         let end = [&self.last.to_le_bytes()[..], &self.mark.to_bytes()].concat();
         let end = frame::whole(Kind::End, &end, GROUP | LAST);
         let write = self.shared.disk.write_all_at(&self.facts.file, &end, self.facts.end);
@@ -365,6 +379,7 @@ impl Writer {
     }
 
     fn next_contents(&mut self, payload: u64) -> Result<(), StoreError> {
+        self.sync_written()?;
         let number = self.contents.number + 1;
         let planned = self.shared.contents_capacity(number);
         let (file, capacity) = self.take_segment(FileKind::Contents, number, planned, payload)?;
@@ -406,11 +421,27 @@ impl Writer {
         self.group.versions.clear();
     }
 
+    /// Makes durable what was written, where that is not done with each group.
+    fn sync_written(&mut self) -> Result<(), StoreError> {
+        if self.unsynced && self.failed.is_none() {
+            let facts = || self.shared.disk.sync(&self.facts.file);
+            match self.beside.contents.sync(&self.contents.file.file, facts) {
+                Ok(()) => self.unsynced = false,
+                Err(error) => self.fail(&format!("syncing the log failed: {error}")),
+            }
+        }
+        self.refuse_if_failed()
+    }
+
     fn write_and_sync(&mut self) -> std::io::Result<()> {
         let disk = &self.shared.disk;
         disk.write_all_at(&self.facts.file, &self.group.facts, self.facts.end)?;
         if !self.group.contents.is_empty() {
             disk.write_all_at(&self.contents.file.file, &self.group.contents, self.contents.end)?;
+        }
+        if self.later {
+            self.unsynced = true;
+            return Ok(());
         }
         let first = self.first_of_group();
         let prepare = || {
@@ -478,7 +509,7 @@ impl Writer {
     /// Proves to whoever opens the log that all before was durable.
     fn mark_as_durable(&mut self) {
         self.unmarked = false;
-        if self.failed.is_some() {
+        if self.sync_written().is_err() {
             return;
         }
         let mark = frame::whole(Kind::Mark, &self.mark.to_bytes(), GROUP | LAST);

@@ -186,6 +186,7 @@ pub(super) async fn resolve(
     mut checkpoint: Checkpoint,
 ) {
     let (mut unmet, mut noted) = (replica.followed.borrow().unmet, Instant::now());
+    let mut noting: Option<tokio::task::JoinHandle<()>> = None;
     loop {
         let due = noted + CHECKPOINT_EVERY;
         let next = tokio::time::timeout_at(due, taken.recv()).await;
@@ -211,11 +212,23 @@ pub(super) async fn resolve(
         if Instant::now() >= due {
             noted = Instant::now();
             if replica.followed.borrow().message == checkpoint.message
-                && let Err(error) = checkpoint.write(&dir)
+                && noting.as_ref().is_none_or(tokio::task::JoinHandle::is_finished)
             {
-                tracing::warn!(%error, "how far the log was followed is not noted; a restart will take longer");
+                noting = Some(tokio::spawn(note(Arc::clone(&replica), dir.clone(), checkpoint.clone())));
             }
         }
+    }
+}
+
+/// Writes down how far the log was followed, once the copy is durable up to there.
+async fn note(replica: Arc<Replica>, dir: PathBuf, checkpoint: Checkpoint) {
+    let synced = async {
+        let gone = |_| StoreError::Unavailable("the writer of the copy is gone".into());
+        replica.store.offer_sync()?.await.map_err(gone)??;
+        checkpoint.write(&dir)
+    };
+    if let Err(error) = synced.await {
+        tracing::warn!(%error, "how far the log was followed is not noted; a restart will take longer");
     }
 }
 

@@ -63,6 +63,8 @@ impl Replica {
             clock: Box::new(|| clew_domain::time::Timestamp::MIN),
             observer: (options.observer)(partition),
             partition,
+            // The cluster has made it durable; what this disk loses is fetched anew.
+            durable: embedded::Durable::Later,
             ..embedded::Options::default()
         };
         let at = kept.clone();
