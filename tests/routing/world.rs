@@ -219,7 +219,9 @@ impl World {
         for partition in 0..self.store.partitions() {
             news.extend(self.store.read_all(seen.position(partition), usize::MAX).await.expect("memory can be read"));
         }
-        news.iter().for_each(|fact| seen.advance(fact.position));
+        for fact in &news {
+            seen.advance(fact.position);
+        }
         // No two commits are recorded at one instant.
         news.sort_by_key(|fact| fact.recorded_at);
         news

@@ -9,6 +9,7 @@ mod contents;
 mod follower;
 mod message;
 mod placed;
+mod publisher;
 mod registry;
 mod replica;
 
@@ -23,9 +24,10 @@ use clew_domain::content::ContentId;
 use clew_domain::fact::{Fact, Position};
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
-use cluster::{Cluster, Kind};
+use cluster::Cluster;
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use futures::stream::{BoxStream, StreamExt, select_all};
+use publisher::Publisher;
 pub use registry::Registry;
 use replica::Replica;
 use std::path::{Path, PathBuf};
@@ -96,6 +98,7 @@ impl Default for Options {
 pub struct Store {
     cluster: Cluster,
     replicas: Vec<Arc<Replica>>,
+    publishers: Vec<Publisher>,
     clock: memory::Clock,
     under_way: Semaphore,
     tasks: Vec<AbortHandle>,
@@ -116,14 +119,17 @@ impl Store {
             return Err(StoreError::Unavailable("the prefix has letters, digits, '-' and '_' alone".into()));
         }
         let cluster = Cluster::connect(&options).await?;
-        let (mut replicas, mut tasks) = (Vec::new(), Vec::new());
+        let (mut replicas, mut publishers, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
         for partition in 0..partitions {
             let (replica, of_it) = Replica::open(&cluster, partition, &options, dir).await?;
             replicas.push(replica);
             tasks.extend(of_it);
+            let (publisher, task) = Publisher::start(&cluster, partition);
+            publishers.push(publisher);
+            tasks.push(task);
         }
         let under_way = Semaphore::new(COMMITS_MAX);
-        let store = Self { cluster, replicas, clock: options.clock, under_way, tasks };
+        let store = Self { cluster, replicas, publishers, clock: options.clock, under_way, tasks };
         store.catch_up().await?;
         Ok(store)
     }
@@ -156,7 +162,7 @@ impl Store {
         let id = Uuid::new_v4();
         let message = message::commit(id, (self.clock)(), &prepared.streams, &stubs, &prepared.frames);
         let expected = replica.expect(id)?;
-        let published = self.cluster.publish(&self.cluster.subject(Kind::Log, partition), None, message).await;
+        let published = self.publishers[usize::from(partition)].publish(message).await;
         let outcome = expected.outcome(published).await;
         if matches!(outcome, Err(StoreError::Conflict { .. } | StoreError::Invalid(_))) {
             self.discard_contents(partition, &stubs);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long a publication is repeated before its outcome counts as unknown.
-const PUBLISH_FOR: Duration = Duration::from_secs(15);
+pub(super) const PUBLISH_FOR: Duration = Duration::from_secs(15);
 /// How long one answer of the cluster is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// A server that leaves two of these unanswered is given up: one that is cut off does not say that it is gone.
@@ -196,11 +196,21 @@ impl Cluster {
     /// Publishes until the cluster has acknowledged it, and answers its sequence. Once given up, it is
     /// [`StoreError::Unknown`] whether it is there; with an `id` a repetition within two minutes adds nothing.
     pub(super) async fn publish(&self, subject: &str, id: Option<&str>, payload: Vec<u8>) -> Result<u64, StoreError> {
+        self.publish_until(Instant::now() + PUBLISH_FOR, subject, id, payload).await
+    }
+
+    /// The same, given up at an instant.
+    pub(super) async fn publish_until(
+        &self,
+        until: Instant,
+        subject: &str,
+        id: Option<&str>,
+        payload: Vec<u8>,
+    ) -> Result<u64, StoreError> {
         let mut message = PublishMessage::build().payload(payload.into());
         if let Some(id) = id {
             message = message.message_id(id);
         }
-        let until = Instant::now() + PUBLISH_FOR;
         loop {
             let sent = self.context.send_publish(subject.to_owned(), message.clone()).await;
             let acknowledged = match sent {

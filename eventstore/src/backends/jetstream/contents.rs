@@ -135,8 +135,7 @@ impl Store {
                 let id = Uuid::new_v4();
                 let expected = replica.expect(id)?;
                 let message = message::erasure(id, (self.clock)(), &ids);
-                let subject = self.cluster.subject(Kind::Log, replica.partition);
-                let published = self.cluster.publish(&subject, None, message).await;
+                let published = self.publishers[usize::from(replica.partition)].publish(message).await;
                 expected.outcome(published).await?;
             }
         }

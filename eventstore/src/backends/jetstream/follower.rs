@@ -32,13 +32,15 @@ const AGAIN_AFTER: Duration = Duration::from_millis(100);
 const WAITING_KIB_MAX: u32 = 64 * 1024;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
-/// A message that was taken in, and what is awaited of it.
+/// A proposal that was taken in, and what is awaited of it.
 pub(super) struct Taken {
+    /// The message that it stands in.
     sequence: u64,
     unmet: u64,
     id: Uuid,
     step: Step,
-    _room: OwnedSemaphorePermit,
+    /// The room that its message takes, with the last proposal in it.
+    last: Option<OwnedSemaphorePermit>,
 }
 
 enum Step {
@@ -148,19 +150,27 @@ impl Follower {
         let room = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(room).await.expect("it is never closed");
         let unreadable = |error| Pause::Failed(format!("message {sequence} of the log can't be read: {error}"));
-        let Proposal { id, body } = message::parse(payload).map_err(unreadable)?;
-        let stopped = |error: StoreError| Pause::Failed(error.to_string());
-        let step = match body {
+        let proposals = message::parse(payload).map_err(unreadable)?;
+        let (mut room, last) = (Some(room), proposals.len() - 1);
+        for (index, proposal) in proposals.into_iter().enumerate() {
+            let id = proposal.id;
+            let step = self.take(proposal).await.map_err(|error| Pause::Failed(error.to_string()))?;
+            let taken = Taken { sequence, unmet: self.unmet, id, step, last: room.take_if(|_| index == last) };
+            self.taken.send(taken).map_err(|_| Pause::Failed("the store is closed".into()))?;
+        }
+        self.next = sequence + 1;
+        Ok(())
+    }
+
+    async fn take(&mut self, proposal: Proposal) -> Result<Step, StoreError> {
+        Ok(match proposal.body {
             Body::Commit(prepared) if self.unmet > 0 && !prepared.streams.is_empty() => {
-                self.meet_again(&prepared).await.map_err(stopped)?;
+                self.meet_again(&prepared).await?;
                 Step::Before
             }
-            Body::Commit(prepared) => Step::Commit(self.replica.store.offer(prepared).map_err(stopped)?),
-            Body::Erasure(ids) => Step::Erasure(self.replica.store.offer_erasure(ids).map_err(stopped)?),
-        };
-        let taken = Taken { sequence, unmet: self.unmet, id, step, _room: room };
-        self.next = sequence + 1;
-        self.taken.send(taken).map_err(|_| Pause::Failed("the store is closed".into()))
+            Body::Commit(prepared) => Step::Commit(self.replica.store.offer(prepared)?),
+            Body::Erasure(ids) => Step::Erasure(self.replica.store.offer_erasure(ids)?),
+        })
     }
 
     /// Passes over a proposal that was decided before a restart.
@@ -178,7 +188,7 @@ impl Follower {
     }
 }
 
-/// Waits for the copy, message by message, tells the outcomes and notes how far it is.
+/// Waits for the copy, proposal by proposal, tells the outcomes and notes how far it is: message by message.
 pub(super) async fn resolve(
     replica: Arc<Replica>,
     mut taken: mpsc::UnboundedReceiver<Taken>,
@@ -186,23 +196,26 @@ pub(super) async fn resolve(
     mut checkpoint: Checkpoint,
 ) {
     let (mut unmet, mut noted) = (replica.followed.borrow().unmet, Instant::now());
+    let mut facts = checkpoint.facts;
     let mut noting: Option<tokio::task::JoinHandle<()>> = None;
     loop {
         let due = noted + CHECKPOINT_EVERY;
         let next = tokio::time::timeout_at(due, taken.recv()).await;
         if let Ok(Some(taken)) = next {
-            checkpoint.facts += unmet - taken.unmet;
+            facts += unmet - taken.unmet;
             unmet = taken.unmet;
             match outcome(&replica, taken.step).await {
                 Ok(outcome) => {
                     if let Ok(appended) = &outcome
                         && unmet == 0
                     {
-                        checkpoint.facts = checkpoint.facts.max(appended.last.sequence);
+                        facts = facts.max(appended.last.sequence);
                     }
-                    checkpoint.message = taken.sequence;
                     replica.tell(taken.id, outcome);
-                    replica.followed.send_replace(Followed { message: taken.sequence, unmet });
+                    if taken.last.is_some() {
+                        (checkpoint.message, checkpoint.facts) = (taken.sequence, facts);
+                        replica.followed.send_replace(Followed { message: taken.sequence, unmet });
+                    }
                 }
                 Err(why) => return replica.fail(&why.to_string()),
             }

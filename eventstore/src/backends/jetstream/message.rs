@@ -4,6 +4,9 @@
 //! commit (kind 1) the number of streams (`u32`), each as kind (1), id (16), expected version (8) and number of facts
 //! (4); the number of contents (`u32`), each 104 bytes; and the facts, framed, without their places; for an erasure
 //! (kind 2) the numbers of the contents. The last four bytes are the CRC-32 of all before.
+//!
+//! Or several of these at once: format 2 (1 byte), their number (`u32`), then each as its length (`u32`) and its bytes.
+//! They count one after the other, as if each were a message of its own.
 
 use crate::backends::embedded::queue::Prepared;
 use crate::sealed::SealedContent;
@@ -13,6 +16,7 @@ use clew_domain::time::Timestamp;
 use uuid::Uuid;
 
 const FORMAT: u8 = 1;
+const SEVERAL: u8 = 2;
 const COMMIT: u8 = 1;
 const ERASURE: u8 = 2;
 /// Bytes of a stub's `sealed`: where the content lies, and what it commits to.
@@ -36,7 +40,7 @@ pub(super) enum Body {
 /// Why bytes are no proposal.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    #[error("it has format {0}, which a newer Clew wrote; this one reads {FORMAT}: upgrade this gateway")]
+    #[error("it has format {0}, which a newer Clew wrote; this one reads {SEVERAL}: upgrade this gateway")]
     Newer(u8),
     #[error("its bytes are not what was written")]
     Damaged,
@@ -87,13 +91,37 @@ fn seal(mut out: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// The proposal that these bytes are.
-pub(super) fn parse(bytes: &[u8]) -> Result<Proposal, Unreadable> {
-    match bytes.first() {
-        Some(&format) if format > FORMAT => return Err(Unreadable::Newer(format)),
-        _ => {}
+/// The bytes of a message that holds these proposals, in this order.
+pub(super) fn several(mut proposals: Vec<Vec<u8>>) -> Vec<u8> {
+    if let [one] = &mut proposals[..] {
+        return std::mem::take(one);
     }
-    parse_known(bytes).ok_or(Unreadable::Damaged)
+    let mut out = Vec::with_capacity(5 + proposals.iter().map(|bytes| 4 + bytes.len()).sum::<usize>());
+    out.push(SEVERAL);
+    out.extend_from_slice(&count(proposals.len()));
+    for proposal in &proposals {
+        out.extend_from_slice(&count(proposal.len()));
+        out.extend_from_slice(proposal);
+    }
+    out
+}
+
+/// The proposals that these bytes are, in their order: at least one.
+pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Proposal>, Unreadable> {
+    match bytes.first() {
+        Some(&format) if format > SEVERAL => Err(Unreadable::Newer(format)),
+        Some(&SEVERAL) => parse_several(&bytes[1..]).ok_or(Unreadable::Damaged),
+        _ => parse_known(bytes).map(|proposal| vec![proposal]).ok_or(Unreadable::Damaged),
+    }
+}
+
+fn parse_several(bytes: &[u8]) -> Option<Vec<Proposal>> {
+    let (mut from, mut proposals) = (Reader(bytes), Vec::new());
+    for _ in 0..from.count()? {
+        let length = usize::try_from(from.count()?).ok()?;
+        proposals.push(parse_known(from.take(length)?)?);
+    }
+    (from.0.is_empty() && !proposals.is_empty()).then_some(proposals)
 }
 
 fn parse_known(bytes: &[u8]) -> Option<Proposal> {
@@ -214,7 +242,7 @@ mod tests {
         let stubs = [stub(&conformance::content(3, 50), 77)];
         let (id, at) = (Uuid::from_u128(9), Timestamp::from_micros(5));
         let bytes = commit(id, at, &prepared.streams, &stubs, &prepared.frames);
-        let read = parse(&bytes).expect("whole");
+        let read = parse(&bytes).expect("whole").remove(0);
         let Body::Commit(body) = read.body else { panic!("a commit") };
         assert_eq!((read.id, body.recorded_at, &body.streams), (id, Some(at), &prepared.streams));
         assert_eq!(body.frames, prepared.frames);
@@ -225,13 +253,31 @@ mod tests {
             assert!(parse(&changed).is_err(), "byte {at}");
             assert!(parse(&bytes[..at]).is_err(), "{at} bytes");
         }
-        assert_eq!(parse(&[2, 0]).err(), Some(Unreadable::Newer(2)));
+        assert_eq!(parse(&[3, 0]).err(), Some(Unreadable::Newer(3)));
+    }
+
+    #[test]
+    fn several_read_back_in_their_order_and_no_changed_byte_goes_unseen() {
+        let proposals: Vec<_> =
+            (0..3).map(|n| erasure(Uuid::from_u128(n), Timestamp::MIN, &[ContentId(7), ContentId(8)])).collect();
+        assert_eq!(several(proposals[..1].to_vec()), proposals[0], "one is a message as it ever was");
+        let bytes = several(proposals);
+        let ids: Vec<u128> = parse(&bytes).expect("whole").iter().map(|read| read.id.as_u128()).collect();
+        assert_eq!(ids, [0, 1, 2]);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x20;
+            assert!(parse(&changed).is_err(), "byte {at}");
+        }
+        for length in 0..bytes.len() {
+            assert!(parse(&bytes[..length]).is_err(), "{length} bytes");
+        }
     }
 
     #[test]
     fn erasures_and_contents_read_back() {
         let ids = [ContentId(1), ContentId(u64::MAX)];
-        let read = parse(&erasure(Uuid::nil(), Timestamp::MIN, &ids)).expect("whole");
+        let read = parse(&erasure(Uuid::nil(), Timestamp::MIN, &ids)).expect("whole").remove(0);
         assert!(matches!(read.body, Body::Erasure(read) if read == ids));
         let sample = conformance::content(4, 33);
         assert_eq!(parse_content(&content(&sample)), Some(sample));
