@@ -51,6 +51,8 @@ pub struct History {
     now: Timestamp,
     facts: Vec<Fact>,
     sequence: u64,
+    /// The version that the settings are at.
+    settings: u64,
     contents: u64,
     threads: BTreeMap<(u64, u64), u32>,
     conversations: BTreeMap<ConversationId, State>,
@@ -106,6 +108,7 @@ impl History {
             now: Timestamp::from_micros(1_585_000_000_000_000),
             facts: Vec::new(),
             sequence: 0,
+            settings: 0,
             contents: 0,
             threads: BTreeMap::new(),
             conversations: BTreeMap::new(),
@@ -162,7 +165,7 @@ impl History {
     }
 
     fn meta(&mut self, actor: Actor) -> CommandMeta {
-        CommandMeta::first(CommandId(self.id()), actor, self.now, 0)
+        CommandMeta::first(CommandId(self.id()), actor, self.now, self.settings)
     }
 
     fn step(&mut self) {
@@ -181,6 +184,9 @@ impl History {
             self.sequence += 1;
             let position = Position { partition: 0, sequence: self.sequence };
             let recorded_at = self.now;
+            if stream == StreamId::WORKSPACE {
+                self.settings = version + offset;
+            }
             self.facts.push(Fact { position, stream, version: version + offset, recorded_at, body });
         }
     }

@@ -11,6 +11,7 @@ use clap::Args;
 use clew_eventstore::backends::jetstream::{Options, Store};
 use clew_eventstore::store::{Commit, EventStore, StreamWrite};
 use futures::StreamExt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,10 +70,10 @@ impl Cluster {
                 let _ = context.delete_stream(format!("{prefix}{name}")).await;
             }
             std::fs::remove_dir_all(&dir)?;
-            let (bare, ours) = measured?;
+            let Measured { bare, ours, two, spent } = measured?;
             println!(
                 "run {run}, {} writers, {} replicas: {:.0} commits/s, bare publications {:.0}/s, ratio {:.2}; \
-                 replay {:.0}/s, bare consumer {:.0}/s, ratio {:.2}",
+                 replay {:.0}/s, bare consumer {:.0}/s, ratio {:.2}; two gateways {:.0} commits/s, {:.2} of one",
                 self.writers,
                 self.replicas,
                 ours.0,
@@ -80,14 +81,17 @@ impl Cluster {
                 ours.0 / bare.0,
                 ours.1,
                 bare.1,
-                ours.1 / bare.1
+                ours.1 / bare.1,
+                two,
+                two / ours.0
             );
+            println!("  of one gateway's commits: {spent}");
         }
         Ok(())
     }
 
     /// For the bare client and for us: what is written, and what is read back, a second.
-    async fn measure(&self, context: &Context, prefix: &str, dir: &Path) -> Result<((f64, f64), (f64, f64)), Failure> {
+    async fn measure(&self, context: &Context, prefix: &str, dir: &Path) -> Result<Measured, Failure> {
         std::fs::create_dir_all(dir)?;
         let name = format!("{prefix}_BARE");
         let config = Config {
@@ -107,14 +111,18 @@ impl Cluster {
             ..Options::default()
         };
         let store = Arc::new(Store::open(&dir.join("writer"), options()).await?);
-        let (count, took) = self.commit(&store).await?;
+        let before = Spent::now();
+        let (count, took) = self.commit(&[&store], 0).await?;
+        let spent = Spent::now().since(&before, count, took);
         let began = Instant::now();
         let other = Store::open(&dir.join("reader"), options()).await?;
         let replayed = began.elapsed();
         if other.head() != store.head() {
             return Err(failed("another gateway has other facts"));
         }
-        Ok((bare, (per_second(count, took), per_second(count, replayed))))
+        let ours = (per_second(count, took), per_second(count, replayed));
+        let (count, took) = self.commit(&[&store, &Arc::new(other)], self.writers).await?;
+        Ok(Measured { bare, ours, two: per_second(count, took), spent })
     }
 
     async fn publish(&self, context: &Context, subject: &str) -> Result<(u64, Duration), Failure> {
@@ -136,10 +144,12 @@ impl Cluster {
         all((0..self.writers).map(writer).collect(), began).await
     }
 
-    async fn commit(&self, store: &Arc<Store>) -> Result<(u64, Duration), Failure> {
+    /// Writers shared out among gateways; `first` is the number of the first of them, since each has streams of its own.
+    async fn commit(&self, gateways: &[&Arc<Store>], first: u64) -> Result<(u64, Duration), Failure> {
         let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(self.seconds));
         let writer = |writer: u64| {
-            let store = Arc::clone(store);
+            let gateway = usize::try_from(writer).expect("a few") % gateways.len();
+            let store = Arc::clone(gateways[gateway]);
             tokio::spawn(async move {
                 let mut count = 0;
                 while Instant::now() < until {
@@ -152,8 +162,72 @@ impl Cluster {
                 Ok::<u64, Failure>(count)
             })
         };
-        all((0..self.writers).map(writer).collect(), began).await
+        all((first..first + self.writers).map(writer).collect(), began).await
     }
+}
+
+/// What a run came to, a second.
+struct Measured {
+    /// Publications, and messages read back.
+    bare: (f64, f64),
+    /// Commits, and commits taken into another copy.
+    ours: (f64, f64),
+    /// Commits by two gateways at once.
+    two: f64,
+    /// Where the time of one gateway's commits went.
+    spent: String,
+}
+
+/// Processor time so far, in clock ticks: of each thread of this process by its name, and of the servers on this machine.
+struct Spent(BTreeMap<String, u64>);
+
+/// The kernel's, for all that `/proc` tells: see `man 5 proc`, `sysconf(_SC_CLK_TCK)` on Linux.
+const TICKS_PER_S: f64 = 100.0;
+
+impl Spent {
+    fn now() -> Self {
+        let mut ticks: BTreeMap<String, u64> = BTreeMap::new();
+        let mut add = |dir: PathBuf, name: Option<&str>| {
+            let Some((of, spent)) = ticks_of(&dir) else { return };
+            *ticks.entry(name.map_or(of, str::to_owned)).or_default() += spent;
+        };
+        for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+            add(thread.path(), None);
+        }
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            if name.starts_with("nats-server") {
+                add(process.path(), Some("servers"));
+            }
+        }
+        Self(ticks)
+    }
+
+    /// What was spent on so many commits since then, in words.
+    fn since(&self, before: &Self, commits: u64, took: Duration) -> String {
+        let cores = std::thread::available_parallelism()
+            .map_or(1.0, |cores| per_second(cores.get() as u64, Duration::from_secs(1)));
+        let each = |(name, now): (&String, &u64)| {
+            let ticks = now - before.0.get(name).copied().unwrap_or(0).min(*now);
+            (name.clone(), per_second(ticks, Duration::from_secs(1)) / TICKS_PER_S)
+        };
+        let mut spent: Vec<(String, f64)> = self.0.iter().map(each).filter(|(_, s)| *s >= 0.1).collect();
+        spent.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let busy: f64 = spent.iter().map(|(_, s)| s).sum();
+        let per_commit = busy * 1e6 / per_second(commits.max(1), Duration::from_secs(1));
+        let words: Vec<String> = spent.iter().map(|(name, s)| format!("{name} {s:.1} s")).collect();
+        let all = took.as_secs_f64() * cores;
+        format!("{} of {all:.1} s of all cores, {per_commit:.0} us a commit", words.join(", "))
+    }
+}
+
+/// The name and the processor time of a process or thread, from its `stat`.
+fn ticks_of(dir: &Path) -> Option<(String, u64)> {
+    let stat = std::fs::read_to_string(dir.join("stat")).ok()?;
+    let (head, rest) = stat.rsplit_once(") ")?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = rest.split(' ').collect();
+    Some((name, fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?))
 }
 
 type Writer = tokio::task::JoinHandle<Result<u64, Failure>>;
