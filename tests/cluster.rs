@@ -5,6 +5,7 @@ mod conformance;
 mod faults;
 mod gateways;
 mod history;
+mod masks;
 mod migrate;
 mod network;
 mod refused;

@@ -12,20 +12,20 @@ use tempfile::TempDir;
 const WAIT_MAX: Duration = Duration::from_secs(40);
 
 /// Where a gateway lies, and how it is started.
-struct Place {
-    data: PathBuf,
+pub(super) struct Place {
+    pub(super) data: PathBuf,
     log: PathBuf,
     store: String,
     partitions: u16,
 }
 
 impl Place {
-    fn new(dir: &TempDir, name: &str, servers: &Servers, partitions: u16) -> Self {
+    pub(super) fn new(dir: &TempDir, name: &str, servers: &Servers, partitions: u16) -> Self {
         let (data, log) = (dir.path().join(name), dir.path().join(format!("{name}.log")));
         Self { data, log, store: servers.addresses(), partitions }
     }
 
-    fn start(&self, token: &str) -> Server {
+    pub(super) fn start(&self, token: &str) -> Server {
         self.start_with(token, &[])
     }
 
@@ -36,7 +36,7 @@ impl Place {
     }
 
     /// Starts it where it has no keys yet; `admitting` lets it in. Answers its name, too.
-    fn join(&self, token: &str, admitting: &Self) -> (Server, String) {
+    pub(super) fn join(&self, token: &str, admitting: &Self) -> (Server, String) {
         let mut name = String::new();
         let hear = |line: &str| {
             let Some(words) = line.trim().strip_prefix("clew keys admit ") else { return };
@@ -53,12 +53,12 @@ impl Place {
         (joined, name)
     }
 
-    fn mask_status(&self) -> String {
+    pub(super) fn mask_status(&self) -> String {
         printed(&self.data, &["mask", "status", "--all"])
     }
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < WAIT_MAX, "not within {} s: {what}", WAIT_MAX.as_secs());
