@@ -3,7 +3,7 @@
 
 use super::gateways::{Place, until};
 use super::server::{Servers, is_there};
-use crate::masking::doors::{Known, set_up, tell};
+use crate::masking::doors::{Known, set_up, try_tell};
 use crate::masking::server::{Server, token};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +108,7 @@ fn write(server: &Server, known: &Known, told: &Mutex<Told>, stop: &AtomicBool, 
         let text = format!("{MARKER} {round}-{writer}-{n}");
         let contact = json!({"handle": format!("+33-{round}-{writer}-{}", n / 8)});
         let data = json!({"id": format!("{round}-{writer}-{n}"), "contact": contact, "text": text});
-        let answered = std::panic::catch_unwind(|| tell(server, known, &data));
-        let Ok((202, taken)) = answered else {
+        let Some((202, taken)) = try_tell(server, known, &data) else {
             thread::sleep(Duration::from_millis(100));
             continue;
         };

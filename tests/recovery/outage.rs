@@ -1,7 +1,7 @@
 //! The power fails under the whole program while contacts write, agents mask, and views are written down: what was
 //! acknowledged is there, what was masked stays masked, and views that were torn or lost come back by themselves.
 
-use crate::masking::doors::{Known, set_up, tell};
+use crate::masking::doors::{Known, set_up, try_tell};
 use crate::masking::server::{Server, token};
 use crate::support::machine::Machine;
 use crate::support::program::printed;
@@ -32,8 +32,7 @@ fn write(server: &Server, known: &Known, acknowledged: &Mutex<Acknowledged>, rou
         let text = format!("{round}-{writer}-{n}");
         let contact = json!({"handle": format!("+33-{round}-{writer}-{}", n / 40)});
         let data = json!({"id": text, "contact": contact, "text": text});
-        let told = std::panic::catch_unwind(|| tell(server, known, &data));
-        let Ok((202, told)) = told else { return };
+        let Some((202, told)) = try_tell(server, known, &data) else { return };
         let field = |name: &str| told[name].as_str().expect("an id").to_owned();
         let (message, conversation) = (field("message"), field("conversation"));
         acknowledged.lock().expect("no panic under it").messages.insert(message.clone(), (conversation.clone(), text));

@@ -30,6 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
 
+/// How long a client that comes from another gateway waits for this one to know as much.
+const BEHIND_ANOTHER_MAX: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Where to begin.
@@ -80,6 +82,10 @@ pub async fn feed(
     app.metrics.feeds_open.inc();
     let turn = (turn, OpenFeed(app.metrics.feeds_open.clone()));
     connections::restore(&app, caller.agent).await?;
+    if let (Some(_), Some(after)) = (&app.cluster, &after) {
+        // Another gateway may have told more than this one knows yet. Who is still behind then begins afresh.
+        let _ = app.projections.queues().wait_for(after, BEHIND_ANOTHER_MAX).await;
+    }
     let (presence, viewed) = (app.presence.changes(), app.presence.viewed());
     let subscription = app.projections.feed().subscribe(after.as_ref());
     let from = after.unwrap_or_else(|| app.projections.feed().position());
