@@ -53,7 +53,7 @@ const FAULTS: [Fault; 7] = [
 
 /// What is wrong with what a gateway shows: entries of each conversation, by its id.
 fn wrong(shown: &BTreeMap<String, Vec<Value>>, told: &Told) -> Option<String> {
-    let mut found = BTreeSet::new();
+    let (mut found, mut texts) = (BTreeSet::new(), BTreeSet::new());
     for entry in shown.values().flatten() {
         let id = entry["id"].as_str().unwrap_or_default().to_owned();
         let gone = entry["text"].is_null();
@@ -68,7 +68,8 @@ fn wrong(shown: &BTreeMap<String, Vec<Value>>, told: &Told) -> Option<String> {
         {
             return Some(format!("{id} says something else: {entry}"));
         }
-        if !found.insert(id.clone()) {
+        let text = entry["text"].as_str().map(str::to_owned);
+        if !found.insert(id.clone()) || text.is_some_and(|text| !texts.insert(text)) {
             return Some(format!("{id} is there twice"));
         }
     }
@@ -93,6 +94,7 @@ fn the_judge_sees_what_is_wrong() {
         vec![entry("a", Value::Null), b.clone(), c.clone()],
         vec![entry("a", "text of b".into()), b.clone(), c.clone()],
         vec![a.clone(), b.clone(), c.clone(), a.clone()],
+        vec![a.clone(), b.clone(), c.clone(), entry("d", "text of a".into())],
         vec![b, c],
     ] {
         assert!(judge(broken.clone()).is_some(), "{broken:?}");
@@ -157,7 +159,7 @@ impl World {
         usize::try_from(self.random % below as u64).expect("small")
     }
 
-    /// Lets it happen while others write, and mends what can be mended while they do. Whether the gateway is gone.
+    /// Lets it happen while others write, and mends what is not a gateway that is gone. Whether one is.
     fn strike(&self, fault: Fault, server: usize, gateway: &Server) -> bool {
         match fault {
             Fault::GatewayKilled | Fault::GatewayWithoutCopy | Fault::GatewayWithoutViews => {
@@ -207,8 +209,8 @@ fn masks_are_complete_whatever_fails_meanwhile() {
     if !is_there() {
         return;
     }
-    let named = std::env::var("CLEW_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = named.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 | 1);
+    let named = std::env::var("CLEW_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let seed = named.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0).max(1);
     println!("CLEW_SEED={seed}");
     let (servers, dir) = (Servers::start(3, ""), tempfile::tempdir().expect("a temporary directory"));
     let places = [Place::new(&dir, "one", &servers, 2), Place::new(&dir, "two", &servers, 2)];
@@ -233,9 +235,9 @@ fn masks_are_complete_whatever_fails_meanwhile() {
                 let (gateway, known, told, stop) = (&gateways[usize::from(writer % 2 == 0)], &known, &told, &stop);
                 scope.spawn(move || write(gateway, known, told, stop, (round, writer)));
             }
-            thread::sleep(Duration::from_millis(1_000));
+            thread::sleep(Duration::from_secs(1));
             let gone = world.strike(fault, server, &gateways[which]);
-            thread::sleep(Duration::from_millis(1_000));
+            thread::sleep(Duration::from_secs(1));
             stop.store(true, Ordering::SeqCst);
             gone
         });
@@ -260,7 +262,7 @@ fn masks_are_complete_whatever_fails_meanwhile() {
         for place in &world.places {
             until("all masks are complete", || place.mask_status().contains(" 0 are not completed"));
         }
-        let head = |gateway: &Server| gateway.get("/v1/audit/partitions").body;
+        let head = |gateway: &Server| gateway.get("/v1/audit/partitions").json();
         until("both have signed the same", || head(&gateways[0]) == head(&gateways[1]));
         let (messages, masked) = (told.messages.len(), told.masked.len());
         println!(
@@ -272,6 +274,11 @@ fn masks_are_complete_whatever_fails_meanwhile() {
     assert!(told.messages.len() > 300 && told.masked.len() > 50, "the rounds did something");
     drop(gateways);
     nowhere(dir.path(), MARKER.as_bytes());
+    for server in 0..3 {
+        let place = world.servers.copies(&format!("n{server}"));
+        assert!(place.is_dir(), "{} is a server's", place.display());
+        nowhere(&place, MARKER.as_bytes());
+    }
 }
 
 /// No file holds what a contact wrote: not those of gateways, and of servers neither.
