@@ -208,6 +208,10 @@ impl Store {
             contents: capacity(1, options.contents_segment_bytes),
         };
         let recover::Opened { index, contents, start, report } = recover::open(dir, &*options.disk, &capacities)?;
+        // What a killed process wrote may be in the kernel's memory alone. From here on it is read and built upon.
+        let synced = options.disk.sync(&start.facts.file);
+        let synced = synced.and_then(|()| options.disk.sync(&start.contents.file.file));
+        synced.map_err(unavailable("can't sync the log in", dir))?;
         for torn in &report.torn {
             tracing::warn!(file = %torn.file.display(), at = torn.at, bytes = torn.bytes, "a torn tail was cut off");
         }

@@ -147,3 +147,32 @@ fn put(dir: &Path, files: &[(std::path::PathBuf, Vec<u8>)]) {
         std::fs::write(path, bytes).expect("written");
     }
 }
+
+/// Which files were synced.
+#[derive(Default)]
+struct Synced(Mutex<Vec<u64>>);
+
+impl Disk for Synced {
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.0.lock().expect("no panic under it").push(file.metadata()?.ino());
+        file.sync_data()
+    }
+}
+
+#[tokio::test]
+async fn what_opening_finds_is_durable_before_anybody_builds_upon_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    write_on(&store, 0, 3).await;
+    drop(store);
+    let disk = Arc::new(Synced::default());
+    let options = Options { disk: Arc::clone(&disk) as Arc<dyn Disk>, ..small() };
+    let (_store, report) = Store::open(dir.path(), options).expect("it opens");
+    assert_eq!(report.facts, 3);
+    let synced = disk.0.lock().expect("no panic under it").clone();
+    for file in ["facts/00000001.open", "contents/00000001.contents"] {
+        let path = dir.path().join(file);
+        let inode = std::fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).ino();
+        assert!(synced.contains(&inode), "{file} is synced");
+    }
+}
