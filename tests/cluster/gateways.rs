@@ -182,8 +182,7 @@ fn work_is_given_once_though_both_try() {
         return;
     }
     let (servers, dir) = (Servers::start(3, ""), tempfile::tempdir().expect("a temporary directory"));
-    // With several partitions an agent may get one too many: docs/routing.md, "What is not there yet".
-    let (one, two) = (Place::new(&dir, "one", &servers, 1), Place::new(&dir, "two", &servers, 1));
+    let (one, two) = (Place::new(&dir, "one", &servers, 3), Place::new(&dir, "two", &servers, 3));
     drop(one.start_with("", &["--demo"]));
     let issued =
         printed(&one.data, &["token", "issue", "ada@demo.example", "--name", "t", "--json", "--scope", "read"]);

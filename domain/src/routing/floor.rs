@@ -3,7 +3,7 @@
 
 use super::quiet::Silence;
 use super::{Board, Class, Offer, Tracked};
-use crate::agent::{Agent, AgentEvent, AgentState, AvailabilityCause};
+use crate::agent::{Agent, AgentEvent, AgentState, AvailabilityCause, ClaimCause};
 use crate::automation::Rule;
 use crate::conversation::{ConversationEvent as E, Queue, ReleaseCause};
 use crate::decider::Decider;
@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 use crate::workspace::{WhenAgentLeaves, Workspace, WorkspaceEvent as W, WorkspaceState};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+
+/// How long a claim stands before it is taken for one whose assignment a crash kept away, in microseconds.
+const ASSIGNED_WITHIN: i64 = 5_000_000;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,9 @@ pub struct Floor {
     owned: HashMap<AgentId, BTreeSet<ConversationId>>,
     /// Where what an agent owns and what their stream counts may differ.
     uncounted: BTreeSet<(AgentId, ConversationId)>,
+    /// Claims whose assignments are not known here, with the times until which they may come: where agent and conversation
+    /// lie in different partitions, each is a commit of its own.
+    unassigned: BTreeMap<(AgentId, ConversationId), Timestamp>,
     left: BTreeMap<ConversationId, AgentId>,
     /// What each agent has open.
     opened: HashMap<AgentId, BTreeSet<ConversationId>>,
@@ -86,7 +92,7 @@ impl Floor {
                 None
             }
             Event::Agent(event) => {
-                self.take_agent(AgentId(fact.stream.id), fact.version, event);
+                self.take_agent(AgentId(fact.stream.id), event, fact);
                 None
             }
             Event::Conversation(event) => self.take_conversation(ConversationId(fact.stream.id), event, fact),
@@ -94,12 +100,12 @@ impl Floor {
         }
     }
 
-    fn take_agent(&mut self, agent: AgentId, version: u64, event: &AgentEvent) {
+    fn take_agent(&mut self, agent: AgentId, event: &AgentEvent, fact: &Fact) {
         let (known, state) = self.agents.entry(agent).or_default();
-        if version <= *known {
+        if fact.version <= *known {
             return;
         }
-        *known = version;
+        *known = fact.version;
         Agent::evolve(state, event);
         let closed = if matches!(event, AgentEvent::SignedOut { .. }) && state.sessions.is_empty() {
             Some(ReleaseCause::SignedOut)
@@ -119,9 +125,17 @@ impl Floor {
                 self.gone.remove(&agent);
                 false
             }
-            AgentEvent::ConversationClaimed { conversation, .. }
-            | AgentEvent::ConversationFreed { conversation, .. } => {
+            AgentEvent::ConversationClaimed { conversation, cause } => {
                 self.uncounted.insert((agent, *conversation));
+                let is_owned = self.owned.get(&agent).is_some_and(|owned| owned.contains(conversation));
+                if *cause == ClaimCause::Distribution && !is_owned {
+                    self.unassigned.insert((agent, *conversation), fact.occurred_at.plus_micros(ASSIGNED_WITHIN));
+                }
+                false
+            }
+            AgentEvent::ConversationFreed { conversation, .. } => {
+                self.uncounted.insert((agent, *conversation));
+                self.unassigned.remove(&(agent, *conversation));
                 false
             }
             AgentEvent::AvailabilityChanged { cause: AvailabilityCause::SignOut, .. }
@@ -188,6 +202,7 @@ impl Floor {
             if let Some(owner) = now {
                 self.owned.entry(owner).or_default().insert(id);
                 self.uncounted.insert((owner, id));
+                self.unassigned.remove(&(owner, id));
             }
         }
         if tracked.queue == Queue::Resolved {
@@ -218,7 +233,7 @@ impl Floor {
         if let Some(work) = self
             .next_release()
             .or_else(|| self.next_unlock())
-            .or_else(|| self.next_count())
+            .or_else(|| self.next_count(now))
             .or_else(|| self.next_return(now))
             .or_else(|| self.next_ruling(now))
         {
@@ -254,8 +269,19 @@ impl Floor {
         None
     }
 
-    fn next_count(&mut self) -> Option<Work> {
+    fn next_count(&mut self, now: Timestamp) -> Option<Work> {
+        let uncounted = &mut self.uncounted;
+        self.unassigned.retain(|claim, until| {
+            let stands_alone = *until <= now;
+            if stands_alone {
+                uncounted.insert(*claim);
+            }
+            !stands_alone
+        });
         while let Some((agent, id)) = self.uncounted.pop_first() {
+            if self.unassigned.contains_key(&(agent, id)) {
+                continue;
+            }
             let counts = self.agents.get(&agent).is_some_and(|(_, state)| state.holds.contains(&id));
             let owned = self.owned.get(&agent).is_some_and(|owned| owned.contains(&id));
             if counts != owned {
@@ -291,16 +317,20 @@ impl Floor {
     /// When the next thing is to be done that only has to be waited for.
     pub fn next_due_at(&self) -> Option<Timestamp> {
         let returns = self.returning.first().map(|(at, _)| *at);
-        returns.into_iter().chain(self.silence.next_at()).min()
+        let unassigned = self.unassigned.values().min().copied();
+        returns.into_iter().chain(self.silence.next_at()).chain(unassigned).min()
     }
 
     /// Work was done, or could not be; the facts that it led to, or that spoke against it, were taken before.
     pub fn done(&mut self, work: &Work) {
         match work {
             Work::Give(offer, _) => {
-                self.in_hand.remove(&offer.conversation);
-                self.board.settle(offer.agent);
-                self.line_up(offer.conversation);
+                // No assignment follows any more if none did.
+                let claim = (offer.agent, offer.conversation);
+                if self.unassigned.remove(&claim).is_some() {
+                    self.uncounted.insert(claim);
+                }
+                self.put_back(*offer);
             }
             Work::Count(..) | Work::Release(..) | Work::Unlock(..) | Work::Return(..) => {}
             // If more happened before it could be done, it may be due another time.
@@ -314,7 +344,8 @@ impl Floor {
     /// Work could not be done for now and is to be done later. Call it instead of [`Self::done`].
     pub fn again(&mut self, work: &Work) {
         match work {
-            Work::Give(..) | Work::Rule(_) => self.done(work),
+            Work::Give(offer, _) => self.put_back(*offer),
+            Work::Rule(_) => self.done(work),
             Work::Count(agent, conversation) => {
                 self.uncounted.insert((*agent, *conversation));
             }
@@ -328,6 +359,12 @@ impl Floor {
                 self.returning.insert((*at, *conversation));
             }
         }
+    }
+
+    fn put_back(&mut self, offer: Offer) {
+        self.in_hand.remove(&offer.conversation);
+        self.board.settle(offer.agent);
+        self.line_up(offer.conversation);
     }
 
     /// The settings in force, and their version.

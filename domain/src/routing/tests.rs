@@ -1,5 +1,7 @@
 //! The properties of distribution, against an oracle that looks at everything each time.
 
+mod claims;
+
 use super::*;
 use crate::agent::{AgentState, Availability};
 use crate::conversation::Visibility;
