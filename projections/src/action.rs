@@ -141,6 +141,8 @@ actions! {
     502 DataRead "data_read",
     503 StateDigested "state_digested",
     504 LogMoved "log_moved",
+    505 GatewayAdmitted "gateway_admitted",
+    506 GatewayDismissed "gateway_dismissed",
 }
 
 /// The text names no action.
@@ -162,6 +164,8 @@ impl Action {
                 I::DataRead { .. } => Self::DataRead,
                 I::StateDigested(_) => Self::StateDigested,
                 I::LogMoved { .. } => Self::LogMoved,
+                I::GatewayAdmitted { .. } => Self::GatewayAdmitted,
+                I::GatewayDismissed { .. } => Self::GatewayDismissed,
             },
         }
     }

@@ -1,6 +1,6 @@
 //! What may be asked of the installation, and what follows.
 
-use super::event::{DataReading, InstallationEvent, StateDigest};
+use super::event::{DataReading, GatewayName, InstallationEvent, StateDigest};
 use super::state::InstallationState;
 use crate::content::RootHash;
 use crate::decider::Decider;
@@ -8,7 +8,7 @@ use crate::fact::CommandMeta;
 use crate::ids::EventId;
 
 /// What may be asked of the installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Record that an erasure is carried out. Nothing happens if that is recorded.
     CompleteErasure {
@@ -28,6 +28,16 @@ pub enum Command {
         size: u64,
         /// The root of that checkpoint.
         root: RootHash,
+    },
+    /// Record that a gateway was taken up among those that hold the keys. Nothing happens if it is among them.
+    RecordAdmission {
+        /// Which one.
+        gateway: GatewayName,
+    },
+    /// Record that a gateway is not among them any more. Nothing happens if it is not.
+    RecordDismissal {
+        /// Which one.
+        gateway: GatewayName,
     },
 }
 
@@ -49,13 +59,21 @@ impl Decider for Installation {
         _: &CommandMeta,
         command: &Command,
     ) -> Result<Vec<InstallationEvent>, Rejection> {
-        Ok(match *command {
-            Command::CompleteErasure { of } if state.erased.contains(&of) => Vec::new(),
-            Command::CompleteErasure { of } => vec![InstallationEvent::ErasureCompleted { of }],
-            Command::RecordReading { what } => vec![InstallationEvent::DataRead { what }],
-            Command::RecordMove { size, root } if state.moved == Some((size, root)) => Vec::new(),
-            Command::RecordMove { size, root } => vec![InstallationEvent::LogMoved { size, root }],
-            Command::RecordState(digest) => vec![InstallationEvent::StateDigested(digest)],
+        Ok(match command {
+            Command::CompleteErasure { of } if state.erased.contains(of) => Vec::new(),
+            Command::CompleteErasure { of } => vec![InstallationEvent::ErasureCompleted { of: *of }],
+            Command::RecordReading { what } => vec![InstallationEvent::DataRead { what: *what }],
+            Command::RecordMove { size, root } if state.moved == Some((*size, *root)) => Vec::new(),
+            Command::RecordMove { size, root } => vec![InstallationEvent::LogMoved { size: *size, root: *root }],
+            Command::RecordAdmission { gateway } if state.holders.contains(gateway) => Vec::new(),
+            Command::RecordAdmission { gateway } => {
+                vec![InstallationEvent::GatewayAdmitted { gateway: gateway.clone() }]
+            }
+            Command::RecordDismissal { gateway } if !state.holders.contains(gateway) => Vec::new(),
+            Command::RecordDismissal { gateway } => {
+                vec![InstallationEvent::GatewayDismissed { gateway: gateway.clone() }]
+            }
+            Command::RecordState(digest) => vec![InstallationEvent::StateDigested(*digest)],
         })
     }
 

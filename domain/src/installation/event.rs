@@ -1,7 +1,8 @@
-//! What the installation itself did with the log: erasures carried out, exports made.
+//! What the installation itself did with the log: erasures carried out, exports made, gateways let in and dismissed.
 
 use crate::content::{RootHash, StateHash};
 use crate::ids::{ConversationId, EventId};
+use crate::name::NAME_CHARACTERS_MAX;
 use serde::{Deserialize, Serialize};
 
 /// An event of the installation.
@@ -26,6 +27,56 @@ pub enum InstallationEvent {
         /// The root of that checkpoint.
         root: RootHash,
     },
+    /// A gateway was taken up among those that hold the keys: no mask is complete without it.
+    GatewayAdmitted {
+        /// Which one.
+        gateway: GatewayName,
+    },
+    /// A gateway is not among them any more: nobody waits for it to destroy keys.
+    GatewayDismissed {
+        /// Which one.
+        gateway: GatewayName,
+    },
+}
+
+/// What a gateway of a cluster is called: 1 to [`NAME_CHARACTERS_MAX`] characters without blanks, controls, and what
+/// means something else in the cluster's subjects (`.`, `*` and `>`). It is a machine's name, never a person's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GatewayName(String);
+
+/// A text that can't be a gateway's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a gateway's name has 1 to {NAME_CHARACTERS_MAX} characters, none of them a blank, a control, '.', '*' or '>'")]
+pub struct NotAGatewayName;
+
+impl TryFrom<String> for GatewayName {
+    type Error = NotAGatewayName;
+    fn try_from(text: String) -> Result<Self, NotAGatewayName> {
+        let sound = |c: char| !c.is_whitespace() && !c.is_control() && !['.', '*', '>'].contains(&c);
+        let fits = !text.is_empty() && text.chars().count() <= NAME_CHARACTERS_MAX;
+        if fits && text.chars().all(sound) { Ok(Self(text)) } else { Err(NotAGatewayName) }
+    }
+}
+
+impl From<GatewayName> for String {
+    fn from(name: GatewayName) -> Self {
+        name.0
+    }
+}
+
+impl std::str::FromStr for GatewayName {
+    type Err = NotAGatewayName;
+    fn from_str(text: &str) -> Result<Self, NotAGatewayName> {
+        text.to_owned().try_into()
+    }
+}
+
+impl GatewayName {
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// How the conversations that some facts are about stood at a place of the log.

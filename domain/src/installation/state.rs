@@ -1,6 +1,6 @@
 //! What is known of the installation, by folding its events.
 
-use super::event::InstallationEvent;
+use super::event::{GatewayName, InstallationEvent};
 use crate::content::RootHash;
 use crate::ids::EventId;
 use std::collections::BTreeSet;
@@ -12,6 +12,10 @@ pub struct InstallationState {
     pub erased: BTreeSet<EventId>,
     /// Size and root of the checkpoint with which the log was taken over from another store last.
     pub moved: Option<(u64, RootHash)>,
+    /// The gateways that hold the keys.
+    pub holders: BTreeSet<GatewayName>,
+    /// Those that did, and are not waited for any more.
+    pub dismissed: BTreeSet<GatewayName>,
 }
 
 impl InstallationState {
@@ -21,6 +25,14 @@ impl InstallationState {
                 self.erased.insert(*of);
             }
             InstallationEvent::LogMoved { size, root } => self.moved = Some((*size, *root)),
+            InstallationEvent::GatewayAdmitted { gateway } => {
+                self.dismissed.remove(gateway);
+                self.holders.insert(gateway.clone());
+            }
+            InstallationEvent::GatewayDismissed { gateway } => {
+                self.holders.remove(gateway);
+                self.dismissed.insert(gateway.clone());
+            }
             InstallationEvent::DataRead { what: _ } | InstallationEvent::StateDigested(_) => {}
         }
     }

@@ -13,7 +13,7 @@ const MASK: EventId = EventId(Uuid::from_u128(3));
 fn an_erasure_completes_once() {
     let complete = Command::CompleteErasure { of: MASK };
     let completed = InstallationEvent::ErasureCompleted { of: MASK };
-    given::<Installation>([]).when(complete).then([completed.clone()]);
+    given::<Installation>([]).when(complete.clone()).then([completed.clone()]);
     given::<Installation>([completed]).when(complete).then_nothing();
 }
 
@@ -36,8 +36,40 @@ fn a_move_is_recorded_once() {
     let (size, root) = (9, RootHash::new([7; 32]));
     let record = Command::RecordMove { size, root };
     let moved = InstallationEvent::LogMoved { size, root };
-    given::<Installation>([]).when(record).then([moved.clone()]);
+    given::<Installation>([]).when(record.clone()).then([moved.clone()]);
     given::<Installation>([moved.clone()]).when(record).then_nothing();
     let again = Command::RecordMove { size: 12, root };
     given::<Installation>([moved]).when(again).then([InstallationEvent::LogMoved { size: 12, root }]);
+}
+
+fn gateway() -> GatewayName {
+    "desk-1a2b3c".parse().expect("a name")
+}
+
+#[test]
+fn an_admission_is_recorded_once_until_the_gateway_is_dismissed() {
+    let record = Command::RecordAdmission { gateway: gateway() };
+    let admitted = InstallationEvent::GatewayAdmitted { gateway: gateway() };
+    let dismissed = InstallationEvent::GatewayDismissed { gateway: gateway() };
+    given::<Installation>([]).when(record.clone()).then([admitted.clone()]);
+    given::<Installation>([admitted.clone()]).when(record.clone()).then_nothing();
+    given::<Installation>([admitted.clone(), dismissed]).when(record).then([admitted]);
+}
+
+#[test]
+fn a_dismissal_is_recorded_once_of_a_gateway_that_was_admitted() {
+    let record = Command::RecordDismissal { gateway: gateway() };
+    let admitted = InstallationEvent::GatewayAdmitted { gateway: gateway() };
+    let dismissed = InstallationEvent::GatewayDismissed { gateway: gateway() };
+    given::<Installation>([]).when(record.clone()).then_nothing();
+    given::<Installation>([admitted.clone()]).when(record.clone()).then([dismissed.clone()]);
+    given::<Installation>([admitted, dismissed]).when(record).then_nothing();
+}
+
+#[test]
+fn a_gateways_name_is_bounded_and_fits_into_a_subject() {
+    assert!("é".repeat(100).parse::<GatewayName>().is_ok());
+    for bad in ["", "a b", "a\nb", "a.b", "a*", ">", &"x".repeat(101)] {
+        assert_eq!(bad.parse::<GatewayName>(), Err(NotAGatewayName), "{bad:?}");
+    }
 }

@@ -19,7 +19,7 @@ import { replayView } from '../components/replay.js';
 const ACTIONS = [
   'conversation_started', 'message_received', 'message_refused', 'reply_sent', 'delivery_failed', 'assigned', 'unassigned', 'pended', 'resolved', 'bulk_resolved', 'returned_to_new', 'note_added', 'note_edited', 'note_deleted',
   'message_masked', 'note_masked', 'attachment_masked', 'message_liked', 'thread_blocked', 'thread_unblocked', 'topic_added', 'topic_removed', 'priority_changed', 'locked', 'lock_released', 'lock_taken_over',
-  'contact_blocked', 'contact_forgotten', 'signed_in', 'signed_out', 'availability_changed', 'data_read', 'erasure_completed', 'state_digested', 'log_moved',
+  'contact_blocked', 'contact_forgotten', 'signed_in', 'signed_out', 'availability_changed', 'data_read', 'erasure_completed', 'state_digested', 'log_moved', 'gateway_admitted', 'gateway_dismissed',
 ];
 const EXPORT_PAGES_MAX = 200;
 /** Pages looked through where nothing fits; the next one is a button away. */

@@ -162,6 +162,10 @@ pub(super) fn of(rows: &mut Rows, fact: &Fact) -> Result<Detail, FoldError> {
                     let changes = vec![now("size", number(*size)), now("root", Value::Word(root.to_string()))];
                     return Ok(plain(Object::Installation, changes));
                 }
+                I::GatewayAdmitted { gateway } => now("gateway", Value::Name(gateway.as_str().to_owned())),
+                I::GatewayDismissed { gateway } => {
+                    change("gateway", Some(Value::Name(gateway.as_str().to_owned())), None)
+                }
                 I::DataRead { what } => return Ok(plain(Object::Installation, read(*what))),
             };
             Ok(plain(Object::Installation, vec![change]))
