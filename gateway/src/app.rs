@@ -312,9 +312,10 @@ impl App {
         Ok(true)
     }
 
-    /// Serves on this socket, and records breaches, until `signal` comes, then lets what is open finish.
+    /// Serves on this socket, and records breaches and who holds the keys, until `signal` comes, then lets what is open finish.
     pub async fn serve(&self, listener: TcpListener, signal: impl Future<Output = ()>) {
         self.record_breaches();
+        tokio::spawn(cluster::keep_recorded(self.state.clone()));
         let serving = listener::serve(listener, self.router(), &self.state.config, self.state.stopping.clone());
         tokio::pin!(serving);
         tokio::select! {

@@ -6,12 +6,14 @@ mod join;
 mod leases;
 mod moving;
 mod place;
+mod recorded;
 
 pub use feeds::{FEEDS_HEARD_WITHIN, hear as hear_feeds, tell as tell_feeds};
-pub use join::{admit, enter};
+pub use join::{admit, dismiss, enter};
 pub use leases::Leases;
 pub use moving::{MOVED_FILE, Moving, destroy, hand_on, mark_as_moved};
 pub use place::{is_copy, remembered, store_options};
+pub use recorded::keep_recorded;
 
 use clew_domain::fact::Position;
 use clew_eventstore::backends::jetstream::Registry;
@@ -25,6 +27,7 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use tokio::sync::Mutex;
 
 /// Who holds the keys, in the registry.
 const HOLDERS: &str = "holders";
@@ -41,6 +44,8 @@ pub struct Membership {
     pub gateway: String,
     registry: Registry,
     partitions: u16,
+    /// Held while this gateway changes who holds the keys, or records it: what it takes back at once is not recorded.
+    changing: Mutex<()>,
 }
 
 /// Who holds the keys, and who did.
@@ -125,7 +130,7 @@ pub enum ClusterError {
 impl Membership {
     /// A gateway of this name over a registry, in a log of so many partitions.
     pub fn new(gateway: &str, registry: Registry, partitions: u16) -> Self {
-        Self { gateway: gateway.to_owned(), registry, partitions }
+        Self { gateway: gateway.to_owned(), registry, partitions, changing: Mutex::new(()) }
     }
 
     /// Who holds the keys.
@@ -160,7 +165,7 @@ impl Membership {
     }
 
     /// Waits no more for a holder; whether there was one of this name. Its keys must be destroyed otherwise.
-    pub async fn dismiss(&self, holder: &str) -> Result<bool, ClusterError> {
+    async fn dismiss(&self, holder: &str) -> Result<bool, ClusterError> {
         let mut known = false;
         self.change_roll(|roll| {
             known = roll.holders.remove(holder).is_some();

@@ -135,13 +135,13 @@ async fn of_gateways(app: &AppState, cluster: &Membership, ask: AskKeys) -> Answ
         AskKeys::Dismiss { gateway } if gateway == cluster.gateway => {
             Answer::Failed("a gateway can't dismiss itself: ask another one".to_owned())
         }
-        AskKeys::Dismiss { gateway } => match cluster.dismiss(&gateway).await {
+        AskKeys::Dismiss { gateway } => match cluster::dismiss(app, &gateway).await {
             Ok(true) => Answer::Text(format!(
                 "{gateway} is not waited for any more. What it has of keys still opens what is masked from now on: \
                  destroy its data directory.\n"
             )),
             Ok(false) => Answer::Missing(format!("no gateway of the name {gateway} holds the keys")),
-            Err(error) => Answer::Failed(error.to_string()),
+            Err(why) => Answer::Failed(why),
         },
         AskKeys::State => match (app.vault.status(), cluster.roll().await) {
             (Ok(status), Ok(roll)) => {

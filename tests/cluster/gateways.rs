@@ -53,6 +53,12 @@ impl Place {
         (joined, name)
     }
 
+    fn name(&self) -> String {
+        let remembered = std::fs::read(self.data.join("cluster.json")).expect("a gateway's directory");
+        let remembered: Value = serde_json::from_slice(&remembered).expect("JSON");
+        remembered["gateway"].as_str().expect("a name").to_owned()
+    }
+
     pub(super) fn mask_status(&self) -> String {
         printed(&self.data, &["mask", "status", "--all"])
     }
@@ -64,6 +70,16 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(began.elapsed() < WAIT_MAX, "not within {} s: {what}", WAIT_MAX.as_secs());
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// The trail tells this of each of these gateways once, and of no other.
+fn until_recorded(server: &Server, action: &str, gateways: &[&str]) {
+    until(&format!("{action} is in the trail"), || {
+        let trail = server.get(&format!("/v1/audit?action={action}")).json();
+        let lines: Vec<String> = trail["entries"].as_array().expect("entries").iter().map(Value::to_string).collect();
+        assert!(lines.len() <= gateways.len(), "each is told of once: {trail}");
+        gateways.iter().all(|gateway| lines.iter().any(|line| line.contains(gateway)))
+    });
 }
 
 pub(super) fn receive(server: &Server, known: &Known, number: u32, text: &str) -> Value {
@@ -99,6 +115,8 @@ fn are_one_clew(partitions: u16) {
     let token = token(&one.data);
     let a = one.start(&token);
     let (b, second) = two.join(&token, &one);
+    let first_gateway = one.name();
+    until_recorded(&b, "gateway_admitted", &[&first_gateway, &second]);
 
     let mut known = Known::default();
     set_up(&a, &mut known);
@@ -123,6 +141,9 @@ fn are_one_clew(partitions: u16) {
     servers.kill(0);
     receive(&a, &known, 90, "a server less");
     servers.restart(0);
+    printed(&one.data, &["keys", "dismiss", &second]);
+    until_recorded(&a, "gateway_dismissed", &[&second]);
+    until_recorded(&a, "gateway_admitted", &[&first_gateway, &second]);
     drop(a);
     proved(&one);
 }

@@ -2,10 +2,11 @@
 //! that has them hands them over sealed, past the log and past everything that is kept.
 
 use super::leases::Leases;
-use super::{ClusterError, Membership, json, place, store_options};
+use super::{ClusterError, Membership, json, place, recorded, store_options};
 use crate::config::Config;
 use crate::proofs;
 use crate::state::AppState;
+use clew_domain::installation::GatewayName;
 use clew_eventstore::backends::jetstream::Registry;
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::erasure::CHECKPOINT_FILE;
@@ -156,13 +157,13 @@ fn take_over(data: &Path, joining: &Joining, sealed: &[u8]) -> Result<Vault, Vau
 pub async fn admit(app: &AppState, holder: &str, code: &str) -> Result<(), String> {
     let membership = app.cluster.as_ref().ok_or("this server is no gateway of a cluster")?;
     let told = |error: ClusterError| error.to_string();
-    if holder.is_empty() || holder.contains(['.', '*', '>', ' ']) {
-        return Err(format!("{holder} is no gateway's name"));
-    }
+    holder.parse::<GatewayName>().map_err(|why| format!("{holder:?} is no gateway's name: {why}"))?;
     let subject = subject_of(holder);
     let public = membership.registry.ask(&subject, WHO.to_vec()).await;
     let public = public.map_err(|_| format!("no gateway of the name {holder} waits to be let in"))?;
     let public: [u8; 32] = public.try_into().map_err(|_| format!("{holder} has no public key"))?;
+    let _changing = membership.changing.lock().await;
+    record_before(app, membership).await?;
     // Before anything is sealed: from now on, no mask is complete without it.
     let mut is_new = false;
     let start = Cursor::start(membership.partitions);
@@ -173,16 +174,47 @@ pub async fn admit(app: &AppState, holder: &str, code: &str) -> Result<(), Strin
     });
     registered.await.map_err(told)?;
     let handed = hand_over(app, membership, &subject, &public, code).await;
+    let mut withdrawn = Ok(());
     if let Err(why) = &handed {
         tracing::warn!(holder, %why, "a gateway was not let in");
         if is_new && why.refused {
             let not_in = |roll: &mut super::Roll| Ok(roll.holders.remove(holder).is_some());
-            membership.change_roll(not_in).await.map_err(told)?;
+            withdrawn = membership.change_roll(not_in).await;
         }
     } else {
         tracing::info!(holder, "a gateway was let in and holds the keys");
     }
+    record_after(app, membership).await;
+    withdrawn.map_err(told)?;
     handed.map_err(|failure| failure.why)
+}
+
+/// Waits no more for a holder; whether there was one of this name. Its keys must be destroyed otherwise.
+pub async fn dismiss(app: &AppState, holder: &str) -> Result<bool, String> {
+    let membership = app.cluster.as_ref().ok_or("this server is no gateway of a cluster")?;
+    let _changing = membership.changing.lock().await;
+    record_before(app, membership).await?;
+    let known = membership.dismiss(holder).await.map_err(|error| error.to_string())?;
+    if known {
+        tracing::info!(holder, "a gateway was dismissed");
+    }
+    record_after(app, membership).await;
+    Ok(known)
+}
+
+/// What was not recorded yet would be lost with the roll that is changed now.
+async fn record_before(app: &AppState, membership: &Membership) -> Result<(), String> {
+    let recorded = recorded::record_roll(app, membership).await;
+    recorded
+        .map(|_| ())
+        .map_err(|problem| format!("nothing is changed, as it could not be recorded: {}", problem.kind().slug))
+}
+
+/// What is changed stays so: if it can't be recorded now, this gateway or another one does so later.
+async fn record_after(app: &AppState, membership: &Membership) {
+    if let Err(problem) = recorded::record_roll(app, membership).await {
+        tracing::warn!(problem = problem.kind().slug, "who holds the keys could not be recorded; it is tried again");
+    }
 }
 
 #[derive(Debug)]
