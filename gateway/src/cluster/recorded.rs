@@ -122,8 +122,10 @@ mod tests {
         for command in unrecorded(&state, &roll) {
             let then = Installation::decide(&state, &meta, &command).expect("nothing is refused");
             assert!(!then.is_empty(), "{command:?} is to be recorded");
-            then.iter().for_each(|event| Installation::evolve(&mut state, event));
-            events.extend(then);
+            for event in then {
+                Installation::evolve(&mut state, &event);
+                events.push(event);
+            }
         }
         assert!(unrecorded(&state, &roll).is_empty(), "a second gateway finds nothing to record");
         events
