@@ -165,11 +165,11 @@ pub async fn admit(app: &AppState, holder: &str, code: &str) -> Result<(), Strin
     let _changing = membership.changing.lock().await;
     record_before(app, membership).await?;
     // Before anything is sealed: from now on, no mask is complete without it.
-    let mut is_new = false;
+    let (mut is_new, mut was_dismissed) = (false, false);
     let start = Cursor::start(membership.partitions);
     let registered = membership.change_roll(|roll| {
         is_new = roll.holders.insert(holder.to_owned(), start.clone()).is_none();
-        roll.dismissed.remove(holder);
+        was_dismissed = roll.dismissed.remove(holder);
         Ok(true)
     });
     registered.await.map_err(told)?;
@@ -178,8 +178,11 @@ pub async fn admit(app: &AppState, holder: &str, code: &str) -> Result<(), Strin
     if let Err(why) = &handed {
         tracing::warn!(holder, %why, "a gateway was not let in");
         if is_new && why.refused {
-            let not_in = |roll: &mut super::Roll| Ok(roll.holders.remove(holder).is_some());
-            withdrawn = membership.change_roll(not_in).await;
+            let as_before = |roll: &mut super::Roll| {
+                let was_in = roll.holders.remove(holder).is_some();
+                Ok(was_in | (was_dismissed && roll.dismissed.insert(holder.to_owned())))
+            };
+            withdrawn = membership.change_roll(as_before).await;
         }
     } else {
         tracing::info!(holder, "a gateway was let in and holds the keys");
