@@ -1,8 +1,10 @@
 //! Measures folds, saves and pages on this machine, over a log that the deciders themselves made. The log is a
 //! file of encoded facts, so what is measured beside decoding alone is the folding and the saving.
 
+mod desk;
 mod live;
 
+pub use desk::{Desk, views};
 pub use live::{AtWork, at_work};
 
 use crate::generation::Home;

@@ -44,7 +44,7 @@ pub struct AtWork {
     pub feed_ms: (f64, f64),
 }
 
-fn commit_of(facts: Vec<Fact>) -> Commit {
+pub(super) fn commit_of(facts: Vec<Fact>) -> Commit {
     let mut writes: Vec<StreamWrite> = Vec::new();
     for fact in facts {
         let (stream, expected) = (fact.stream, fact.version - 1);

@@ -10,6 +10,7 @@ use async_nats::jetstream::{Context, stream::Stream};
 use clap::Args;
 use clew_eventstore::backends::jetstream::{Options, Store};
 use clew_eventstore::store::{Commit, EventStore, StreamWrite};
+use clew_projections::bench::{self, Desk};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,10 @@ pub(super) struct Cluster {
     /// Runs; of each the figures are printed
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     runs: usize,
+    /// Instead, write a desk's log of at least so many facts, and say how long a gateway takes to fetch it, to make its views
+    /// and to start
+    #[arg(long, value_name = "FACTS", conflicts_with_all = ["writers", "seconds", "runs"])]
+    desk: Option<u64>,
     /// Directory for the gateway's copy: a new one is made there and removed [default: the one for temporary files]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -62,14 +67,17 @@ impl Cluster {
         let context = ContextBuilder::new().max_ack_inflight(32_768).backpressure_on_inflight(true).build(client);
         let beside = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         let dir = beside.join(format!("clew-bench-cluster-{}", std::process::id()));
+        if let Some(facts) = self.desk {
+            let prefix = format!("bench-{}", Uuid::new_v4().simple());
+            let told = self.measure_desk(&prefix, &dir, facts).await;
+            remove(&context, &prefix, &dir).await?;
+            println!("{}", told?);
+            return Ok(());
+        }
         for run in 1..=self.runs.max(1) {
             let prefix = format!("bench-{}", Uuid::new_v4().simple());
             let measured = self.measure(&context, &prefix, &dir).await;
-            for name in ["_EV_00", "_CT_00", "_BARE"] {
-                // One that was not made yet is not there to be removed.
-                let _ = context.delete_stream(format!("{prefix}{name}")).await;
-            }
-            std::fs::remove_dir_all(&dir)?;
+            remove(&context, &prefix, &dir).await?;
             let Measured { bare, ours, two, spent } = measured?;
             println!(
                 "run {run}, {} writers, {} replicas: {:.0} commits/s, bare publications {:.0}/s, ratio {:.2}; \
@@ -104,12 +112,7 @@ impl Cluster {
         let stream = context.create_stream(config).await.map_err(failed)?;
         let (count, took) = self.publish(context, &name).await?;
         let bare = (per_second(count, took), per_second(count, read(&stream, count).await?));
-        let options = || Options {
-            servers: self.servers.clone(),
-            prefix: prefix.to_owned(),
-            replicas: self.replicas,
-            ..Options::default()
-        };
+        let options = || self.options(prefix);
         let store = Arc::new(Store::open(&dir.join("writer"), options()).await?);
         let before = Spent::now();
         let (count, took) = self.commit(&[&store], 0).await?;
@@ -123,6 +126,53 @@ impl Cluster {
         let ours = (per_second(count, took), per_second(count, replayed));
         let (count, took) = self.commit(&[&store, &Arc::new(other)], self.writers).await?;
         Ok(Measured { bare, ours, two: per_second(count, took), spent })
+    }
+
+    fn options(&self, prefix: &str) -> Options {
+        Options {
+            servers: self.servers.clone(),
+            prefix: prefix.to_owned(),
+            replicas: self.replicas,
+            ..Options::default()
+        }
+    }
+
+    /// How long a gateway takes over a desk's log of at least so many facts, in words.
+    async fn measure_desk(&self, prefix: &str, dir: &Path, facts: u64) -> Result<String, Failure> {
+        let (writer, reader) = (dir.join("writer"), dir.join("reader"));
+        std::fs::create_dir_all(dir)?;
+        let (store, began) = (Store::open(&writer, self.options(prefix)).await?, Instant::now());
+        let (mut desk, mut written) = (Desk::new(1), 0);
+        while written < facts {
+            let (commit, count) = desk.commit();
+            store.append(commit).await?;
+            written += count;
+        }
+        let writing = per_second(written, began.elapsed());
+        drop((store, desk));
+        std::fs::remove_dir_all(&writer)?;
+        let began = Instant::now();
+        let store = Store::open(&reader, self.options(prefix)).await?;
+        let fetching = began.elapsed();
+        drop(store);
+        let began = Instant::now();
+        let store = Arc::new(Store::open(&reader, self.options(prefix)).await?);
+        let opening = began.elapsed();
+        let derived = dir.join("derived");
+        let making = bench::views(&derived, store.clone()).await.map_err(failed)?;
+        let starting = bench::views(&derived, store).await.map_err(failed)?;
+        Ok(format!(
+            "{written} facts, {} replicas, written at {writing:.0}/s\n\
+             a new gateway fetches them in {:.1} s ({:.0}/s) and makes all views in {:.1} s ({:.0}/s)\n\
+             started again it opens its copy in {:.2} s and its views in {:.2} s",
+            self.replicas,
+            fetching.as_secs_f64(),
+            per_second(written, fetching),
+            making.as_secs_f64(),
+            per_second(written, making),
+            opening.as_secs_f64(),
+            starting.as_secs_f64()
+        ))
     }
 
     async fn publish(&self, context: &Context, subject: &str) -> Result<(u64, Duration), Failure> {
@@ -164,6 +214,15 @@ impl Cluster {
         };
         all((first..first + self.writers).map(writer).collect(), began).await
     }
+}
+
+/// Removes what was made on the cluster and here.
+async fn remove(context: &Context, prefix: &str, dir: &Path) -> Result<(), Failure> {
+    for name in ["_EV_00", "_CT_00", "_BARE"] {
+        // One that was not made yet is not there to be removed.
+        let _ = context.delete_stream(format!("{prefix}{name}")).await;
+    }
+    Ok(std::fs::remove_dir_all(dir)?)
 }
 
 /// What a run came to, a second.
