@@ -17,6 +17,11 @@ use tokio::time::{Instant, sleep};
 pub(super) const PUBLISH_FOR: Duration = Duration::from_secs(15);
 /// How long one answer of the cluster is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// The same for what was asked before in vain: while servers elect a leader nobody answers, and what is asked just before
+/// there is one is lost.
+const ANSWER_AGAIN_WITHIN: Duration = Duration::from_secs(1);
+/// How long after the last attempt a connection is tried again, at the most.
+const CONNECTED_AGAIN_WITHIN: Duration = Duration::from_millis(250);
 /// A server that leaves two of these unanswered is given up: one that is cut off does not say that it is gone.
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// How long a server may take to take a connection, before the next one is tried.
@@ -35,6 +40,8 @@ const PARTITIONS: &str = "clew-partitions";
 pub(super) struct Cluster {
     pub(super) client: Client,
     pub(super) context: Context,
+    /// For what is asked again and again.
+    pub(super) again: Context,
     prefix: String,
 }
 
@@ -73,12 +80,11 @@ impl Cluster {
                 info.max_payload
             )));
         }
-        let context = ContextBuilder::new()
-            .timeout(ANSWER_WITHIN)
-            .ack_timeout(ANSWER_WITHIN)
-            .max_ack_inflight(32_768)
-            .backpressure_on_inflight(true)
-            .build(client.clone());
+        let answering_within = |within: Duration| {
+            let context = ContextBuilder::new().timeout(within).ack_timeout(within);
+            context.max_ack_inflight(32_768).backpressure_on_inflight(true).build(client.clone())
+        };
+        let (context, again) = (answering_within(ANSWER_WITHIN), answering_within(ANSWER_AGAIN_WITHIN));
         let until = Instant::now() + ELECTED_WITHIN;
         while let Err(error) = context.query_account().await {
             if Instant::now() > until {
@@ -89,7 +95,7 @@ impl Cluster {
             }
             sleep(AGAIN_AFTER).await;
         }
-        Ok(Self { client, context, prefix: options.prefix.clone() })
+        Ok(Self { client, context, again, prefix: options.prefix.clone() })
     }
 
     /// The name of a stream.
@@ -211,8 +217,9 @@ impl Cluster {
         if let Some(id) = id {
             message = message.message_id(id);
         }
+        let mut context = &self.context;
         loop {
-            let sent = self.context.send_publish(subject.to_owned(), message.clone()).await;
+            let sent = context.send_publish(subject.to_owned(), message.clone()).await;
             let acknowledged = match sent {
                 Ok(acknowledgement) => acknowledgement.await,
                 Err(error) => Err(error),
@@ -227,6 +234,7 @@ impl Cluster {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a publication is repeated");
+                    context = &self.again;
                     sleep(AGAIN_AFTER).await;
                 }
             }
@@ -254,7 +262,11 @@ fn connect_options(options: &Options) -> Result<ConnectOptions, StoreError> {
         .name("clew")
         .request_timeout(Some(ANSWER_WITHIN))
         .ping_interval(PING_EVERY)
-        .connection_timeout(CONNECTED_WITHIN);
+        .connection_timeout(CONNECTED_WITHIN)
+        .reconnect_delay_callback(|attempts| {
+            let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+            CONNECTED_AGAIN_WITHIN.min(Duration::from_millis(10).saturating_mul(attempts))
+        });
     if let (Some(user), Some(password)) = (&options.user, &options.password) {
         connect = connect.user_and_password(user.clone(), password.clone());
     } else if options.user.is_some() || options.password.is_some() {

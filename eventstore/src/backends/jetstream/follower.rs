@@ -108,7 +108,7 @@ impl Follower {
             ..pull::Config::default()
         };
         let name = self.cluster.stream(Kind::Log, self.replica.partition);
-        let consumer = match self.cluster.context.create_consumer_on_stream(config, &name).await {
+        let consumer = match self.cluster.again.create_consumer_on_stream(config, &name).await {
             Ok(consumer) => consumer,
             Err(error) => return Pause::Again(error.to_string()),
         };
