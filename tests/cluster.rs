@@ -1,6 +1,7 @@
 //! The store on a cluster, with a real nats-server of the version that `requirements.txt` names.
 
 mod agreement;
+mod compacted;
 mod conformance;
 mod faults;
 mod gateways;

@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | 0 | 1 | format of this layout: 1 |
 //! | 1 | 1 | kind of stream ([`StreamKind`]) |
-//! | 2 | 2 | schema of the event, [`SCHEMA`] when written |
+//! | 2 | 2 | schema of the event: the first whose readers understand it, [`schema_of`] |
 //! | 4 | 2 | partition |
 //! | 6 | 1 | kind of actor: 1 agent, 2 contact, 3 rule, 4 system, 5 connector |
 //! | 7 | 1 | 1 if there is a causation, otherwise 0 |
@@ -38,14 +38,16 @@ use uuid::Uuid;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(feature = "next-schema")]
+mod next;
 #[cfg(test)]
 pub(crate) mod samples;
 
 /// The layout that is written; a greater one is refused on reading.
 pub const FORMAT: u8 = 1;
-/// The schema of events that is written. It grows when a change of an event can't be read by
-/// `#[serde(default)]` on a field at the end; [`UPCASTERS`] then learns to read the ones before.
-pub const SCHEMA: u16 = 1;
+/// The newest schema of events that is read here. It grows with whatever a reader of the one before can't understand: an
+/// event more, a field more, or an event that is written in another way. [`schema_of`] then says which those are.
+pub const SCHEMA: u16 = if cfg!(feature = "next-schema") { 2 } else { 1 };
 /// Where the id of the stream begins.
 pub(crate) const STREAM_AT: usize = 16;
 /// Where the event begins.
@@ -86,6 +88,18 @@ pub enum CodecError {
     Event(StreamKind),
 }
 
+/// The schema that the event is written under: the first whose readers understand it. So a newer Clew writes what an older
+/// one reads, until it writes something that is new.
+pub fn schema_of(event: &Event) -> u16 {
+    #[cfg(feature = "next-schema")]
+    if next::is_new(event) {
+        return SCHEMA;
+    }
+    // All events that there are were there from the start.
+    let _ = event;
+    1
+}
+
 /// Where a fact was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -113,7 +127,7 @@ pub fn encode_unplaced(stream: StreamId, fact: &NewFact, salt: [u8; 16], out: &m
     let mut header = [0; HEADER_BYTES];
     header[0] = FORMAT;
     header[1] = stream.kind as u8;
-    header[2..4].copy_from_slice(&SCHEMA.to_le_bytes());
+    header[2..4].copy_from_slice(&schema_of(&fact.event).to_le_bytes());
     header[6] = actor_kind;
     header[7] = u8::from(fact.causation.is_some());
     header[STREAM_AT..STREAM_AT + 16].copy_from_slice(stream.id.as_bytes());
@@ -212,6 +226,10 @@ fn encode_event(event: &Event, out: &mut Vec<u8>) {
     fn write<T: Serialize>(event: &T, out: &mut Vec<u8>) {
         rmp_serde::encode::write(out, event).expect("events are plain data, and a Vec takes all of it");
     }
+    #[cfg(feature = "next-schema")]
+    if next::is_new(event) {
+        return next::encode(event, out);
+    }
     match event {
         Event::Conversation(event) => write(event, out),
         Event::Contact(event) => write(event, out),
@@ -233,6 +251,10 @@ fn decode_event(schemas: Schemas<'_>, schema: u16, kind: StreamKind, bytes: &[u8
         if let Some((.., upcast)) = schemas.upcasters.iter().find(|(from, of, _)| (*from, *of) == (schema, kind)) {
             return upcast(bytes);
         }
+    }
+    #[cfg(feature = "next-schema")]
+    if schema == SCHEMA {
+        return next::decode(kind, bytes);
     }
     let event = match kind {
         StreamKind::Conversation => read_event(bytes).map(Event::Conversation),

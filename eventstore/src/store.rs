@@ -179,6 +179,15 @@ pub enum StoreError {
     /// Whether the commit was written is not known. The same commit must be looked for before it is given again.
     #[error("it is not known whether the commit was written: {0}")]
     Unknown(String),
+    /// A gateway of the cluster could not read what the commit says; nothing was written. Once all have this version, the
+    /// same commit may be given again.
+    #[error("it has schema {needed}, and a gateway of the cluster reads up to {read}: bring all to this version first")]
+    TooNew {
+        /// The schema that the commit needs.
+        needed: u16,
+        /// The newest that all gateways read.
+        read: u16,
+    },
     /// Stored bytes are not what was written.
     #[error("damage in {place}: {what}")]
     Corrupt {
@@ -197,7 +206,11 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::Unknown(_) => true,
-            Self::Conflict { .. } | Self::Unavailable(_) | Self::Corrupt { .. } | Self::Invalid(_) => false,
+            Self::Conflict { .. }
+            | Self::Unavailable(_)
+            | Self::TooNew { .. }
+            | Self::Corrupt { .. }
+            | Self::Invalid(_) => false,
         }
     }
 }

@@ -203,6 +203,7 @@ impl App {
             observer: Box::new(move |partition| {
                 trees.get(usize::from(partition)).map(|tree| Box::new(tree.follower()) as Box<dyn CommitObserver>)
             }),
+            read_by_all: Arc::clone(&membership.read_by_all),
             ..cluster::store_options(&config)?
         };
         let store = Arc::new(jetstream::Store::open(&config.data, options).await?);
@@ -316,6 +317,7 @@ impl App {
     pub async fn serve(&self, listener: TcpListener, signal: impl Future<Output = ()>) {
         self.record_breaches();
         tokio::spawn(cluster::keep_recorded(self.state.clone()));
+        tokio::spawn(cluster::keep_upgraded(self.state.clone()));
         let serving = listener::serve(listener, self.router(), &self.state.config, self.state.stopping.clone());
         tokio::pin!(serving);
         tokio::select! {

@@ -7,6 +7,7 @@ mod leases;
 mod moving;
 mod place;
 mod recorded;
+mod schemas;
 
 pub use feeds::{FEEDS_HEARD_WITHIN, hear as hear_feeds, tell as tell_feeds};
 pub use join::{admit, dismiss, enter};
@@ -14,6 +15,7 @@ pub use leases::Leases;
 pub use moving::{MOVED_FILE, Moving, destroy, hand_on, mark_as_moved};
 pub use place::{is_copy, remembered, store_options};
 pub use recorded::keep_recorded;
+pub use schemas::keep_upgraded;
 
 use clew_domain::fact::Position;
 use clew_eventstore::backends::jetstream::Registry;
@@ -27,6 +29,8 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 use tokio::sync::Mutex;
 
 /// Who holds the keys, in the registry.
@@ -44,6 +48,8 @@ pub struct Membership {
     pub gateway: String,
     registry: Registry,
     partitions: u16,
+    /// The newest schema of events that may be written, for the store.
+    pub read_by_all: Arc<AtomicU16>,
     /// Held while this gateway changes who holds the keys, or records it: what it takes back at once is not recorded.
     changing: Mutex<()>,
 }
@@ -96,6 +102,17 @@ pub enum ClusterError {
          and it can join as a new one"
     )]
     Dismissed(String),
+    /// The log may hold what this version can't read.
+    #[error(
+        "this clew reads facts up to schema {reads}, and the gateways of the cluster write schema {written}: start their \
+         version here"
+    )]
+    TooOld {
+        /// The newest schema that is read here.
+        reads: u16,
+        /// The newest that the others may write.
+        written: u16,
+    },
     /// Keys left alone.
     #[error("a gateway of a cluster can't leave its keys alone: start it without --without-keys")]
     WithoutKeys,
@@ -130,7 +147,8 @@ pub enum ClusterError {
 impl Membership {
     /// A gateway of this name over a registry, in a log of so many partitions.
     pub fn new(gateway: &str, registry: Registry, partitions: u16) -> Self {
-        Self { gateway: gateway.to_owned(), registry, partitions, changing: Mutex::new(()) }
+        let read_by_all = Arc::new(AtomicU16::new(1));
+        Self { gateway: gateway.to_owned(), registry, partitions, read_by_all, changing: Mutex::new(()) }
     }
 
     /// Who holds the keys.

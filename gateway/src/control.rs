@@ -143,18 +143,19 @@ async fn of_gateways(app: &AppState, cluster: &Membership, ask: AskKeys) -> Answ
             Ok(false) => Answer::Missing(format!("no gateway of the name {gateway} holds the keys")),
             Err(why) => Answer::Failed(why),
         },
-        AskKeys::State => match (app.vault.status(), cluster.roll().await) {
-            (Ok(status), Ok(roll)) => {
+        AskKeys::State => match (app.vault.status(), cluster.roll().await, cluster.schemas().await) {
+            (Ok(status), Ok(roll), Ok(schemas)) => {
                 let mut text = described(&status);
                 for (holder, erased) in &roll.holders {
                     let here = if *holder == cluster.gateway { " (this one)" } else { "" };
-                    writeln!(text, "Gateway {holder}{here}: keys destroyed up to {erased}.")
+                    let schema = schemas.get(holder).copied().unwrap_or(1);
+                    writeln!(text, "Gateway {holder}{here}: keys destroyed up to {erased}; reads schema {schema}.")
                         .expect("a String takes all");
                 }
                 Answer::Text(text)
             }
-            (Err(error), _) => Answer::Failed(error.to_string()),
-            (_, Err(error)) => Answer::Failed(error.to_string()),
+            (Err(error), ..) => Answer::Failed(error.to_string()),
+            (_, Err(error), _) | (.., Err(error)) => Answer::Failed(error.to_string()),
         },
         other => of_keys(&app.vault, app.clock.now(), other),
     }

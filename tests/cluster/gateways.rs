@@ -5,7 +5,7 @@ use crate::masking::doors::{Known, position, set_up, tell};
 use crate::masking::server::{Server, token};
 use crate::support::program::{clew, printed, run};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -33,6 +33,14 @@ impl Place {
         let partitions = self.partitions.to_string();
         let store = ["--store", &self.store, "--store-partitions", &partitions];
         Server::start(&self.data, &self.log, token, &[&store, also].concat())
+    }
+
+    /// Starts another version of the program on it, or tells what it logged before it ended.
+    pub(super) fn start_program(&self, program: &Path, token: &str) -> Result<Server, String> {
+        let partitions = self.partitions.to_string();
+        let store = ["--store", &self.store, "--store-partitions", &partitions];
+        let started = Server::start_program(program, &self.data, &self.log, token, &store, |_| {});
+        started.map_err(|_| std::fs::read_to_string(&self.log).expect("its log can be read"))
     }
 
     /// Starts it where it has no keys yet; `admitting` lets it in. Answers its name, too.

@@ -149,6 +149,14 @@ impl Servers {
         }
     }
 
+    /// Asks a server to stop in good order, and waits until it has.
+    pub(super) fn stop(&self, index: usize) {
+        self.signal(index, "TERM");
+        if let Some(mut process) = self.nodes()[index].process.take() {
+            let _ = process.wait();
+        }
+    }
+
     /// Sends a server a signal, by name.
     pub(super) fn signal(&self, index: usize, signal: &str) {
         if let Some(process) = &self.nodes()[index].process {
@@ -188,8 +196,38 @@ impl Servers {
 
     /// Which server leads a stream; none if there is no leader now.
     pub(super) fn leader(&self, stream: &str) -> Option<usize> {
-        let answer = self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), b"")?;
-        answer["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+        self.info(stream)?["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
+    }
+
+    /// What the leader of a stream tells of it, with the messages that are deleted; none if there is no leader now.
+    pub(super) fn info(&self, stream: &str) -> Option<serde_json::Value> {
+        self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), b"{\"deleted_details\":true}")
+    }
+
+    /// Whether a server has all of a stream that its leader has.
+    pub(super) fn is_current(&self, stream: &str, index: usize) -> bool {
+        let Some(info) = self.info(stream) else { return false };
+        let (cluster, name) = (&info["cluster"], format!("n{index}"));
+        let mut replicas = cluster["replicas"].as_array().into_iter().flatten();
+        let behind = |it: &serde_json::Value| it["lag"].as_u64().is_some_and(|lag| lag > 0);
+        cluster["leader"] == name.as_str()
+            || replicas.any(|it| it["name"] == name.as_str() && it["current"] == true && !behind(it))
+    }
+
+    /// Makes a server that has caught up the leader of a stream.
+    pub(super) fn lead(&self, stream: &str, index: usize) {
+        let until = Instant::now() + Duration::from_secs(30);
+        let preferred = format!("{{\"placement\":{{\"preferred\":\"n{index}\"}}}}");
+        while self.leader(stream) != Some(index) {
+            assert!(Instant::now() < until, "n{index} does not lead {stream}");
+            self.ask(&format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}"), preferred.as_bytes());
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// What the servers have logged.
+    pub(super) fn logs(&self) -> String {
+        self.nodes().iter().map(|node| std::fs::read_to_string(&node.log).unwrap_or_default()).collect()
     }
 
     /// The bytes of the last message of a subject.

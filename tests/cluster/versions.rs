@@ -1,10 +1,20 @@
-//! A gateway of this version meets a fact that a newer one wrote: it keeps the bytes and reads around them.
+//! Versions of Clew that meet: gateways that are upgraded one after the other, and a gateway that meets a fact which a
+//! newer one wrote all the same.
 
+use super::gateways::{Place, until};
 use super::server::{Servers, is_there};
+use crate::masking::doors::{Known, set_up, try_tell};
+use crate::masking::server::{Server, token};
+use crate::support::program::{clew, next_clew, printed};
 use clew_domain::fact::Position;
 use clew_eventstore::conformance::{commit, stream, write};
 use clew_eventstore::observer::LeafSource;
 use clew_eventstore::store::EventStore;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 /// Where the frame of the only fact begins in a proposal of one stream without contents, and its fact.
@@ -58,4 +68,129 @@ async fn a_fact_of_a_newer_schema_is_kept_and_named_and_the_rest_goes_on() {
     let other = servers.open("other", servers.options("clew", 1, 1)).await;
     other.catch_up().await.expect("it catches up");
     assert!(other.leaves(0, 0, 10).await.expect("the copy reads") == kept);
+}
+
+/// Two gateways, of which one or the other may be away.
+struct Pair([Mutex<Option<Arc<Server>>>; 2]);
+
+impl Pair {
+    fn get(&self, index: usize) -> Option<Arc<Server>> {
+        self.0[index].lock().expect("no panic while it is held").clone()
+    }
+
+    fn set(&self, index: usize, server: Option<Server>) {
+        *self.0[index].lock().expect("no panic while it is held") = server.map(Arc::new);
+    }
+
+    /// Ends one in good order.
+    fn stop(&self, index: usize) {
+        if let Some(server) = self.get(index) {
+            server.stop();
+        }
+        self.set(index, None);
+    }
+
+    fn ask(&self, index: usize, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let server = self.get(index).expect("it is there");
+        let answer = server.ask(method, path, &[("content-type", "application/json")], body.to_string().as_bytes());
+        (answer.status, answer.json())
+    }
+
+    /// A channel's program: it tells the one gateway, and if that does not take it, the other. Every message is taken.
+    fn write(&self, known: &Known, stop: &AtomicBool) -> Vec<(String, String)> {
+        let mut taken = Vec::new();
+        for n in 0_usize.. {
+            if stop.load(Ordering::SeqCst) {
+                break;
+            }
+            let (id, contact) = (format!("m{n}"), json!({"handle": format!("+33 1 99 00 {}", n % 16)}));
+            let data = json!({"id": id, "contact": contact, "text": format!("message {n}")});
+            let mut answers = [n % 2, 1 - n % 2].into_iter().filter_map(|index| {
+                let server = self.get(index)?;
+                try_tell(&server, known, &data).filter(|(status, _)| *status == 202)
+            });
+            let (_, told) = answers.next().unwrap_or_else(|| panic!("no gateway takes message {n}"));
+            let field = |name: &str| told[name].as_str().expect("an id").to_owned();
+            taken.push((field("conversation"), field("message")));
+            thread::sleep(Duration::from_millis(20));
+        }
+        taken
+    }
+
+    /// The texts of all that a gateway shows of a conversation, by their ids.
+    fn shown(&self, index: usize, conversation: &str) -> Vec<(String, String)> {
+        let (_, view) = self.ask(index, "GET", &format!("/v1/conversations/{conversation}"), &Value::Null);
+        let entries = view["entries"].as_array().cloned().unwrap_or_default();
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        entries.iter().map(|entry| (text(entry, "id"), text(entry, "text"))).collect()
+    }
+}
+
+#[test]
+fn gateways_are_upgraded_one_after_the_other_without_an_outage() {
+    if !is_there() {
+        return;
+    }
+    let (servers, dir) = (Servers::start(3, ""), tempfile::tempdir().expect("a temporary directory"));
+    let places = ["one", "two"].map(|name| Place::new(&dir, name, &servers, 2));
+    places[0].start("").kill();
+    let token = token(&places[0].data);
+    let one = places[0].start(&token);
+    let (two, _) = places[1].join(&token, &places[0]);
+    let mut known = Known::default();
+    set_up(&one, &mut known);
+    let pair = Pair([one, two].map(|server| Mutex::new(Some(Arc::new(server)))));
+    let upgrade = |index: usize| {
+        pair.stop(index);
+        pair.set(index, Some(places[index].start_program(next_clew(), &token).expect("it goes on in the directory")));
+    };
+    let stop = AtomicBool::new(false);
+    let taken = thread::scope(|scope| {
+        let writer = scope.spawn(|| pair.write(&known, &stop));
+        let first = || pair.ask(0, "GET", "/v1/queues/new?limit=1", &Value::Null).1["rows"][0]["id"].clone();
+        until("a conversation is there", || first().is_string());
+        let conversation = first().as_str().expect("an id").to_owned();
+        let notes = format!("/v1/conversations/{conversation}/notes");
+        let add = |index: usize, text: &str| pair.ask(index, "POST", &notes, &json!({"text": text}));
+        let shows = |index: usize, text: &str| pair.shown(index, &conversation).iter().any(|(_, shown)| shown == text);
+        assert_eq!(add(0, "before").0, 201);
+
+        upgrade(1);
+        // What the newer one would write in a way that the older one can't read, it refuses; all else goes on.
+        let (status, problem) = add(1, "too early");
+        assert_eq!(status, 503, "{problem}");
+        assert!(problem["type"].as_str().is_some_and(|slug| slug.ends_with("upgrade-under-way")), "{problem}");
+        assert_eq!(add(0, "meanwhile").0, 201);
+        until("the newer one reads what the older one wrote", || shows(1, "before") && shows(1, "meanwhile"));
+        let pended = pair.ask(1, "POST", &format!("/v1/conversations/{conversation}/pend"), &json!({}));
+        assert_eq!(pended.0, 200, "{}", pended.1);
+        let state = printed(&places[0].data, &["keys", "state"]);
+        assert!(state.contains("reads schema 1") && state.contains("reads schema 2"), "{state}");
+
+        upgrade(0);
+        until("all write the newer schema", || add(1, "in the new way").0 == 201);
+        until("both read it", || (0..2).all(|index| shows(index, "in the new way") && shows(index, "meanwhile")));
+        assert!((0..2).all(|index| !shows(index, "too early")), "what was refused was not written");
+
+        // An older one is not let in any more.
+        pair.stop(1);
+        let told = places[1].start_program(clew(), &token).err().expect("it refuses to start");
+        assert!(told.contains("reads facts up to schema 1") && told.contains("write schema 2"), "{told}");
+        pair.set(1, Some(places[1].start_program(next_clew(), &token).expect("the newer one starts")));
+        stop.store(true, Ordering::SeqCst);
+        writer.join().expect("every message was taken")
+    });
+    println!("{} messages were taken while both gateways were upgraded", taken.len());
+    let conversations: BTreeSet<&String> = taken.iter().map(|(conversation, _)| conversation).collect();
+    let all: BTreeSet<&String> = taken.iter().map(|(_, message)| message).collect();
+    assert!(all.len() == taken.len() && all.len() > 20, "each was taken once: {} of {}", all.len(), taken.len());
+    for index in 0..2 {
+        until("all of them are shown, once", || {
+            let shown = conversations.iter().flat_map(|conversation| pair.shown(index, conversation));
+            let shown: Vec<String> = shown.filter(|(_, text)| text.starts_with("message ")).map(|(id, _)| id).collect();
+            shown.len() == all.len() && shown.iter().collect::<BTreeSet<_>>() == all
+        });
+    }
+    let signed = |index: usize| pair.ask(index, "GET", "/v1/audit/partitions", &Value::Null);
+    until("both have signed the same", || signed(0) == signed(1));
 }

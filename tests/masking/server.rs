@@ -55,10 +55,22 @@ impl Server {
         log: &Path,
         token: &str,
         arguments: &[&str],
+        hear: impl FnMut(&str),
+    ) -> Result<Self, ExitStatus> {
+        Self::start_program(clew(), data, log, token, arguments, hear)
+    }
+
+    /// The same of another version of the program.
+    pub(crate) fn start_program(
+        program: &Path,
+        data: &Path,
+        log: &Path,
+        token: &str,
+        arguments: &[&str],
         mut hear: impl FnMut(&str),
     ) -> Result<Self, ExitStatus> {
         let log = File::options().create(true).append(true).open(log).expect("a log file");
-        let mut command = Command::new(clew());
+        let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"]).args(arguments);
         command.arg("--data").arg(data).env_remove("CLEW_CONFIG").stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the program starts");
@@ -78,6 +90,12 @@ impl Server {
     pub(crate) fn terminate(&self) {
         let asked = Command::new("kill").arg(self.id().to_string()).status().expect("kill is there");
         assert!(asked.success(), "it runs");
+    }
+
+    /// The same, and waits until it has ended.
+    pub(crate) fn stop(&self) {
+        self.terminate();
+        self.child.lock().expect("no panic while it is held").wait().expect("it has ended");
     }
 
     /// Sends it a signal, by name.

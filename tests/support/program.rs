@@ -9,23 +9,29 @@ use std::sync::OnceLock;
 /// Where the program lies.
 pub(crate) fn clew() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(build)
+    BUILT.get_or_init(|| build("clew", &[]))
 }
 
-fn build() -> PathBuf {
+/// Where the program of a schema to come lies, as a later Clew would be.
+pub(crate) fn next_clew() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("clew-next", &["--features", "next-schema"]))
+}
+
+fn build(name: &str, features: &[&str]) -> PathBuf {
     let exe = env::current_exe().expect("a test knows where it lies");
     let profile = exe.ancestors().nth(2).expect("a test lies in <profile>/deps");
     let target = profile.parent().expect("a profile lies in the target directory");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "-p", "clew-gateway", "--bin", "clew", "--manifest-path"]).arg(manifest);
-    build.arg("--target-dir").arg(target);
+    build.args(["build", "--quiet", "-p", "clew-gateway", "--bin", name, "--manifest-path"]).arg(manifest);
+    build.args(features).arg("--target-dir").arg(target);
     if profile.file_name() == Some(OsStr::new("release")) {
         build.arg("--release");
     }
     let done = build.output().expect("cargo starts");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    profile.join("clew")
+    profile.join(name)
 }
 
 /// Runs a command of it over a data directory, to its end.

@@ -15,6 +15,7 @@ mod replica;
 
 use crate::backends::embedded::queue::Prepared;
 use crate::backends::memory;
+use crate::codec;
 use crate::cursor::Cursor;
 use crate::observer::{CommitObserver, Leaf, LeafSource};
 use crate::sealed::SealedContent;
@@ -32,6 +33,7 @@ pub use registry::Registry;
 use replica::Replica;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
@@ -68,6 +70,9 @@ pub struct Options {
     pub partitions: u16,
     /// Whether servers are accepted that may lose what they acknowledged when power fails.
     pub allow_old_server: bool,
+    /// The newest schema of events that every gateway reads; a commit that needs a newer one is refused. Whoever knows the
+    /// gateways raises it.
+    pub read_by_all: Arc<AtomicU16>,
     /// What tells the time.
     pub clock: memory::Clock,
     /// Who follows the leaves.
@@ -88,6 +93,7 @@ impl Default for Options {
             replicas: 3,
             partitions: 1,
             allow_old_server: false,
+            read_by_all: Arc::new(AtomicU16::new(codec::SCHEMA)),
             clock: Box::new(memory::now),
             observer: Box::new(|_| None),
         }
@@ -99,6 +105,7 @@ pub struct Store {
     cluster: Cluster,
     replicas: Vec<Arc<Replica>>,
     publishers: Vec<Publisher>,
+    read_by_all: Arc<AtomicU16>,
     clock: memory::Clock,
     under_way: Semaphore,
     tasks: Vec<AbortHandle>,
@@ -129,7 +136,8 @@ impl Store {
             tasks.push(task);
         }
         let under_way = Semaphore::new(COMMITS_MAX);
-        let store = Self { cluster, replicas, publishers, clock: options.clock, under_way, tasks };
+        let Options { read_by_all, clock, .. } = options;
+        let store = Self { cluster, replicas, publishers, read_by_all, clock, under_way, tasks };
         store.catch_up().await?;
         Ok(store)
     }
@@ -146,6 +154,10 @@ impl Store {
 
     async fn append_commit(&self, commit: Commit) -> Result<Appended, StoreError> {
         let prepared = Prepared::new(&commit)?;
+        let read = self.read_by_all.load(Ordering::Relaxed);
+        if prepared.schema > read {
+            return Err(StoreError::TooNew { needed: prepared.schema, read });
+        }
         let partition = commit.partition(self.partitions())?;
         let Ok(_under_way) = self.under_way.try_acquire() else {
             return Err(StoreError::Busy { retry_after: RETRY_AFTER });

@@ -38,6 +38,7 @@ pub async fn enter(config: &Config) -> Result<(Arc<Membership>, Vault), ClusterE
     registry.ensure_log(&options).await?;
     let keys = config.data.join("keys");
     let membership = Membership::new(&gateway, registry, config.store_partitions);
+    membership.announce_schema().await?;
     let vault = if keys.exists() {
         membership.founder(false).await?;
         off_the_runtime(move || Vault::open(&keys)).await?
@@ -53,6 +54,7 @@ pub async fn enter(config: &Config) -> Result<(Arc<Membership>, Vault), ClusterE
         }
     };
     membership.hold().await?;
+    membership.raise_schema().await?;
     let leases = Leases::new(config).map_err(|source| ClusterError::File { path: config.data.clone(), source })?;
     vault.lease_from(Box::new(leases));
     Ok((Arc::new(membership), vault))

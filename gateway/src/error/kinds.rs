@@ -98,6 +98,8 @@ kinds! {
         "It stays so until an operator sees to it; GET /health/ready says why.";
     STORE_UNKNOWN SERVICE_UNAVAILABLE "outcome-unknown" "Whether it was written is not known"
         "Repeat the command with the same Idempotency-Key.";
+    UPGRADE_UNDER_WAY SERVICE_UNAVAILABLE "upgrade-under-way" "Another gateway could not read this yet"
+        "Nothing was written. It is possible once all gateways have the newer version.";
     STORE_CORRUPT INTERNAL_SERVER_ERROR "damaged" "Stored data is damaged"
         "An operator has to see to it; nothing is skipped or guessed.";
     LOG_NOT_SIGNED SERVICE_UNAVAILABLE "log-not-signed" "The log is not signed at the moment"

@@ -19,6 +19,7 @@ impl From<StoreError> for Problem {
             StoreError::Busy { retry_after } => return Self::new(&kinds::STORE_BUSY).retry_after(*retry_after),
             StoreError::Unavailable(_) => &kinds::STORE_UNAVAILABLE,
             StoreError::Unknown(_) => &kinds::STORE_UNKNOWN,
+            StoreError::TooNew { .. } => &kinds::UPGRADE_UNDER_WAY,
             StoreError::Corrupt { .. } => &kinds::STORE_CORRUPT,
             StoreError::Invalid(_) => &kinds::INTERNAL,
         };

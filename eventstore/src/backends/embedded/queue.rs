@@ -36,6 +36,8 @@ pub(super) enum Job {
 pub(in crate::backends) struct Prepared {
     /// Each stream with the version that it must be at and how many facts it is given.
     pub(in crate::backends) streams: Vec<(StreamId, u64, u32)>,
+    /// The newest schema among its events; 0 without any.
+    pub(in crate::backends) schema: u16,
     /// The facts' frames, one after the other.
     pub(in crate::backends) frames: Vec<u8>,
     /// The contents with their bytes.
@@ -55,6 +57,7 @@ impl Prepared {
                 let start = frame::open(&mut prepared.frames);
                 codec::encode_unplaced(write.stream, fact, salt()?, &mut prepared.frames)?;
                 frame::close(&mut prepared.frames, start, Kind::Fact);
+                prepared.schema = prepared.schema.max(codec::schema_of(&fact.event));
             }
             let count = u32::try_from(write.facts.len()).expect("checked");
             prepared.streams.push((write.stream, write.expected, count));
