@@ -154,6 +154,22 @@ fn are_one_clew(partitions: u16) {
     until_recorded(&a, "gateway_admitted", &[&first_gateway, &second]);
     drop(a);
     proved(&one);
+    examined(&one);
+}
+
+/// The doctor finds all sound, and names a copy that is damaged.
+fn examined(place: &Place) {
+    let sound = printed(&place.data, &["doctor"]);
+    assert!(sound.contains("All is sound.") && sound.contains("contents open"), "{sound}");
+    let last = place.partitions - 1;
+    let copy = place.data.join(format!("partition-{last:02}"));
+    let facts = std::fs::read_dir(copy.join("facts")).expect("a copy").next().expect("a segment").expect("it is there");
+    let mut bytes = std::fs::read(facts.path()).expect("it can be read");
+    bytes[300] ^= 1;
+    std::fs::write(facts.path(), bytes).expect("it can be written");
+    let told = run(&place.data, &["doctor"]);
+    let text = [&told.stdout[..], &told.stderr[..]].map(String::from_utf8_lossy).concat();
+    assert!(!told.status.success() && text.contains(&copy.display().to_string()), "{text}");
 }
 
 /// What auditors get of each partition holds, and so does what the views were recorded to have shown.

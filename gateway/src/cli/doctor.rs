@@ -5,11 +5,13 @@ use super::progress::Progress;
 use super::{Exit, Failure};
 use crate::cluster;
 use crate::config::{Config, Options, Place};
+use crate::proofs::directory_of;
 use clap::Args;
 use clew_domain::content::{Commitment, ContentId};
 use clew_domain::fact::Fact;
-use clew_eventstore::backends::embedded;
+use clew_eventstore::backends::{embedded, jetstream};
 use clew_eventstore::erasure::{self, Finding};
+use clew_eventstore::observer::LeafSource;
 use clew_eventstore::proofs::{Against, VerifierKey, directory};
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::Vault;
@@ -30,17 +32,19 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let data = Config::resolve(&self.place, Options::default())?.data;
-        if cluster::is_copy(&data) {
-            let why = "this is a gateway of a cluster, whose copy is checked against the cluster whenever it starts: \
-                       where it is damaged, remove its partition-00 directory, and it is fetched anew";
-            return Err(Failure::new(Exit::Refused, why));
-        }
-        if !data.join("facts").is_dir() {
+        let mut config = Config::resolve(&self.place, Options::default())?;
+        let data = config.data.clone();
+        let is_copy = cluster::is_copy(&data);
+        if !is_copy && !data.join("facts").is_dir() {
             return Err(Failure::new(Exit::NotFound, format!("{} holds no log", data.display())));
         }
         let _lock = lock(&data)?;
-        let sound = examine(&data, self.repair).await?;
+        let sound = if is_copy {
+            cluster::remembered(&mut config)?;
+            examine_copy(&config, self.repair).await?
+        } else {
+            examine(&data, self.repair).await?
+        };
         if sound { Ok(()) } else { Err(Failure::new(Exit::Failed, "damage was found; see above")) }
     }
 }
@@ -65,34 +69,68 @@ pub(super) async fn examine_restored(data: &Path) -> Result<bool, Failure> {
 
 /// Examines all of it and prints what it finds. Answers whether it is sound.
 async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
-    let log = log(data.to_path_buf(), repair).await?;
+    let log = log(data.to_path_buf(), 0, repair, commitments).await?;
     let (store, _) = embedded::Store::open(data, embedded::Options::default()).map_err(unreadable)?;
-    if repair && make_hashes(data, &store).await? {
+    examine_beside(data, &store, log, repair).await
+}
+
+/// Examines what a gateway of a cluster has: its copies of the log, which come anew where they are removed, and with the
+/// contents, which the cluster has, all that is beside them.
+async fn examine_copy(config: &Config, repair: bool) -> Result<bool, Failure> {
+    for partition in 0..config.store_partitions {
+        let copy = config.data.join(format!("partition-{partition:02}"));
+        if !log(copy.clone(), partition, repair, |_| Vec::new()).await? {
+            println!("It is not sound. Remove {}, and it is fetched anew from the cluster.", copy.display());
+            return Ok(false);
+        }
+    }
+    let store = jetstream::Store::open(&config.data, cluster::store_options(config)?).await?;
+    examine_beside(&config.data, &store, true, repair).await
+}
+
+/// Examines all that is beside a log, against it, and says whether it is sound with the log.
+async fn examine_beside<S: EventStore + LeafSource>(
+    data: &Path,
+    store: &S,
+    log: bool,
+    repair: bool,
+) -> Result<bool, Failure> {
+    if repair && make_hashes(data, store).await? {
         println!("  made anew: hashes of proofs");
     }
-    let contents = contents(data, &store).await?;
-    let proofs = proofs(data, &store).await?;
-    let views = views(data, &store, repair)?;
+    let contents = contents(data, store).await?;
+    let mut proofs = true;
+    for partition in 0..store.partitions() {
+        proofs &= self::proofs(data, store, partition).await?;
+    }
+    let views = views(data, store, repair)?;
     let sound = log && contents && proofs && views;
     println!("{}", if sound { "All is sound." } else { "It is not sound." });
     Ok(sound)
 }
 
 /// Makes what the proofs need of the facts where it is not there at all, as in what comes from a backup.
-async fn make_hashes(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
+async fn make_hashes<S: EventStore + LeafSource>(data: &Path, store: &S) -> Result<bool, Failure> {
     let proofs = data.join("proofs");
-    if !proofs.is_dir() {
-        return Ok(false);
+    let mut made = false;
+    for partition in 0..store.partitions() {
+        let tree = directory_of(&proofs, partition);
+        if tree.is_dir() {
+            let of_it = directory::make_hashes(&tree, store, partition).await;
+            made |= of_it.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        }
     }
-    let made = directory::make_hashes(&proofs, store, 0).await;
-    made.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
+    Ok(made)
 }
 
+/// What a fact says of contents that lie with it.
+type Commitments = fn(&Fact) -> Vec<(ContentId, Commitment)>;
+
 /// The log by itself: checksums, positions, versions, indexes, commitments.
-async fn log(data: PathBuf, repair: bool) -> Result<bool, Failure> {
+async fn log(data: PathBuf, partition: u16, repair: bool, commitments: Commitments) -> Result<bool, Failure> {
     let verified = tokio::task::spawn_blocking(move || {
         let bar = Progress::new(true, 0, "facts");
-        let verified = embedded::verify(&data, repair, commitments, |done, of| bar.at_of(done, of));
+        let verified = embedded::verify(&data, partition, repair, commitments, |done, of| bar.at_of(done, of));
         bar.finish();
         verified
     });
@@ -116,7 +154,7 @@ fn commitments(fact: &Fact) -> Vec<(ContentId, Commitment)> {
 }
 
 /// The log against the keys: what is not masked opens, what is masked does not.
-async fn contents(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
+async fn contents(data: &Path, store: &dyn EventStore) -> Result<bool, Failure> {
     let vault = match Vault::open(&data.join("keys")) {
         Ok(vault) => vault,
         Err(error) => {
@@ -163,7 +201,7 @@ fn described(finding: &Finding) -> String {
 }
 
 /// The rows of views, all of which can be made anew.
-fn views(data: &Path, store: &embedded::Store, repair: bool) -> Result<bool, Failure> {
+fn views(data: &Path, store: &dyn EventStore, repair: bool) -> Result<bool, Failure> {
     let examined = clew_projections::examine(&data.join("derived"), &store.head(), repair)?;
     println!("Views: {} rows of {} views.", examined.iter().map(|it| it.rows).sum::<u64>(), examined.len());
     let damaged = examined.iter().filter_map(|it| Some(format!("view {}: {}", it.name, it.damage.as_ref()?)));
@@ -176,7 +214,7 @@ fn views(data: &Path, store: &embedded::Store, repair: bool) -> Result<bool, Fai
 }
 
 /// The log against what is signed of it.
-async fn proofs(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
+async fn proofs(data: &Path, store: &dyn LeafSource, partition: u16) -> Result<bool, Failure> {
     let proofs = data.join("proofs");
     let Ok(key) = std::fs::read_to_string(proofs.join("public-key")) else {
         println!("Proofs: nothing is signed yet.");
@@ -187,9 +225,10 @@ async fn proofs(data: &Path, store: &embedded::Store) -> Result<bool, Failure> {
         .parse()
         .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", proofs.join("public-key").display())))?;
     let bar = Progress::new(true, 0, "hashes and facts");
+    let key = key.of_partition(partition);
     let against = Against { key: &key, since: None, witnesses: &[] };
     let mut show = |progress: clew_eventstore::proofs::examine::Progress| bar.at_of(progress.done, progress.total);
-    let verdict = directory::verify(&proofs, store, 0, against, &mut show).await;
+    let verdict = directory::verify(&directory_of(&proofs, partition), store, partition, against, &mut show).await;
     bar.finish();
     let verdict = verdict.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     print!("{verdict}");

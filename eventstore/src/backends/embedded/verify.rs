@@ -31,10 +31,12 @@ pub struct Verified {
     pub damage: Vec<String>,
 }
 
-/// Verifies the log in `dir`, which no process may have open. `references` tells the contents that a fact refers to.
-/// `progress` is told how many facts were read and how many there are.
+/// Verifies the log in `dir`, which no process may have open, or the copy there of this partition of a cluster's log.
+/// `references` tells the contents that a fact refers to and that lie there. `progress` is told how many facts were read and
+/// how many there are.
 pub fn verify(
     dir: &Path,
+    partition: u16,
     repair: bool,
     references: impl Fn(&clew_domain::fact::Fact) -> Vec<(ContentId, Commitment)>,
     mut progress: impl FnMut(u64, u64),
@@ -43,13 +45,13 @@ pub fn verify(
     let lock = super::lock(dir)?;
     contents_indexes(dir, repair, &mut found)?;
     drop(lock);
-    let (store, report) = Store::open(dir, Options::default())?;
+    let (store, report) = Store::open(dir, Options { partition, ..Options::default() })?;
     for torn in report.torn {
         found.rebuilt.push(format!("{}: {} torn bytes at its end were cut off", torn.file.display(), torn.bytes));
     }
     let mut versions: ByStream<u64> = ByStream::default();
     let mut wanted = Vec::new();
-    let last = store.head().sequence(0);
+    let last = store.head().sequence(partition);
     let scanned = store.scan(0, |fact| {
         found.facts += 1;
         let version = versions.entry(fact.stream).or_default();
