@@ -194,7 +194,7 @@ impl App {
         let derived = config.data.join("derived");
         std::fs::create_dir_all(&derived).map_err(|source| OpenError::Directory { path: derived.clone(), source })?;
         let lock = lock_directory(&config.data)?;
-        let (membership, vault) = cluster::enter(&config).await?;
+        let (membership, vault) = Box::pin(cluster::enter(&config)).await?;
         let partitions = config.store_partitions;
         let logs = proofs::open(&config.data.join("proofs"), config.public_url.as_deref(), partitions)?;
         let (writers, trees) = (clock.clone(), logs.clone());

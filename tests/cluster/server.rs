@@ -276,7 +276,9 @@ impl Servers {
 
     /// A gateway's store, its copies in a directory of this name.
     pub(super) async fn open(&self, gateway: &str, options: Options) -> Store {
-        Store::open(&self.copies(gateway), options).await.expect("the cluster takes a gateway")
+        let log = format!("{}_EV_00", options.prefix);
+        let opened = Store::open(&self.copies(gateway), options).await;
+        opened.unwrap_or_else(|error| panic!("the cluster does not take a gateway: {error}; {:?}", self.info(&log)))
     }
 
     /// Where a gateway of this name has its copies.

@@ -36,7 +36,7 @@ pub(super) enum Job {
 pub(in crate::backends) struct Prepared {
     /// Each stream with the version that it must be at and how many facts it is given.
     pub(in crate::backends) streams: Vec<(StreamId, u64, u32)>,
-    /// The newest schema among its events; 0 without any.
+    /// The newest schema among its events; 0 without any, and where others have written it.
     pub(in crate::backends) schema: u16,
     /// The facts' frames, one after the other.
     pub(in crate::backends) frames: Vec<u8>,

@@ -49,7 +49,7 @@ impl Prepared {
             (content.id, bytes)
         };
         let contents = stored.iter().map(encode).collect();
-        (facts == expected).then_some(Self { streams, frames, contents, recorded_at: Some(recorded_at) })
+        (facts == expected).then_some(Self { streams, schema: 0, frames, contents, recorded_at: Some(recorded_at) })
     }
 
     /// The bytes of its first fact.

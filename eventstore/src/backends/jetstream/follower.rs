@@ -27,6 +27,9 @@ use uuid::Uuid;
 const BATCH_MESSAGES: usize = 2_000;
 /// A server that says nothing for twice this long is given up, and another one is asked.
 const HEARTBEAT: Duration = Duration::from_millis(750);
+/// How long what the log holds may be on its way before another server is asked: a consumer lies on any server of the stream,
+/// and one that lags, as after a power cut, answers and has nothing to tell.
+const ON_ITS_WAY_MAX: Duration = Duration::from_secs(2);
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Kilobytes of proposals that wait for the copy at the most.
 const WAITING_KIB_MAX: u32 = 64 * 1024;
@@ -117,7 +120,19 @@ impl Follower {
             Ok(messages) => messages,
             Err(error) => return Pause::Again(error.to_string()),
         };
-        while let Some(message) = messages.next().await {
+        let mut held = self.replica.held.subscribe();
+        loop {
+            let next = self.next;
+            let overdue = async {
+                // Its other end is the replica's, which is here.
+                let _ = held.wait_for(|held| *held >= next).await;
+                tokio::time::sleep(ON_ITS_WAY_MAX).await;
+            };
+            let message = tokio::select! {
+                message = messages.next() => message,
+                () = overdue => return Pause::Again(format!("message {next} does not come")),
+            };
+            let Some(message) = message else { return Pause::Again("the consumer ended".into()) };
             let message = match message {
                 Ok(message) => message,
                 Err(error) => return Pause::Again(error.to_string()),
@@ -130,7 +145,6 @@ impl Follower {
                 return pause;
             }
         }
-        Pause::Again("the consumer ended".into())
     }
 
     async fn meet(&mut self, sequence: u64, payload: &[u8]) -> Result<(), Pause> {

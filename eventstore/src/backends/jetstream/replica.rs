@@ -36,6 +36,8 @@ pub(super) struct Replica {
     pub(super) partition: u16,
     pub(super) store: embedded::Store,
     pub(super) followed: watch::Sender<Followed>,
+    /// The last message that the log is known to hold.
+    pub(super) held: watch::Sender<u64>,
     pending: Mutex<Pending>,
 }
 
@@ -85,8 +87,13 @@ impl Replica {
             what: "the copy ends before what it has followed; remove the directory and it is fetched anew".into(),
         })?;
         let followed = Followed { message: checkpoint.message, unmet };
-        let replica =
-            Arc::new(Self { partition, store, followed: watch::Sender::new(followed), pending: Mutex::default() });
+        let replica = Arc::new(Self {
+            partition,
+            store,
+            followed: watch::Sender::new(followed),
+            held: watch::Sender::new(followed.message),
+            pending: Mutex::default(),
+        });
         if info.state.last_sequence < followed.message {
             return Err(replica.is_ahead());
         }
@@ -102,6 +109,7 @@ impl Replica {
     /// Waits until the copy has all that the log had when this was called. Fails when it stopped or gets nowhere.
     pub(super) async fn catch_up(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let last = cluster.last_sequence(self.partition).await?;
+        self.is_held(last);
         let mut followed = self.followed.subscribe();
         loop {
             self.check()?;
@@ -127,6 +135,15 @@ impl Replica {
              acknowledged, or was put back from a backup. Keep this directory: it may be all that is left of them",
             self.partition
         ))
+    }
+
+    /// Takes note that the log holds this message.
+    fn is_held(&self, message: u64) {
+        self.held.send_if_modified(|held| {
+            let more = message > *held;
+            *held = message.max(*held);
+            more
+        });
     }
 
     /// Announces a proposal: what becomes of it will be told.
@@ -188,7 +205,10 @@ impl Expected {
     /// same: then its outcome is met in the log.
     pub(super) async fn outcome(mut self, published: Result<u64, StoreError>) -> Outcome {
         let wait = match &published {
-            Ok(_) => STALLED_AFTER,
+            Ok(message) => {
+                self.replica.is_held(*message);
+                STALLED_AFTER
+            }
             Err(StoreError::Unknown(_)) => Duration::from_secs(1),
             Err(refused) => return Err(refused.clone()),
         };

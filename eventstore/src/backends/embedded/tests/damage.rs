@@ -219,16 +219,16 @@ async fn verifying_finds_nothing_in_a_sound_log_and_names_what_is_wrong() {
         }
         _ => Vec::new(),
     };
-    let found = verify(dir.path(), false, references, |_, _| {}).expect("it opens");
+    let found = verify(dir.path(), 0, false, references, |_, _| {}).expect("it opens");
     let sound = Verified { facts: facts.len() as u64, streams: 7, contents: 70, ..Verified::default() };
     assert_eq!(found, sound);
     let index = dir.path().join("contents/00000001.index");
     let mut bytes = fs::read(&index).expect("a file");
     bytes[50] ^= 1;
     fs::write(&index, &bytes).expect("written");
-    let found = verify(dir.path(), false, references, |_, _| {}).expect("it opens");
+    let found = verify(dir.path(), 0, false, references, |_, _| {}).expect("it opens");
     assert!(matches!(&found.damage[..], [what] if what.contains("00000001.index")), "{found:?}");
-    let found = verify(dir.path(), true, references, |_, _| {}).expect("it opens");
+    let found = verify(dir.path(), 0, true, references, |_, _| {}).expect("it opens");
     assert_eq!((found.damage.len(), found.rebuilt.len()), (0, 1));
-    assert_eq!(verify(dir.path(), false, references, |_, _| {}), Ok(sound));
+    assert_eq!(verify(dir.path(), 0, false, references, |_, _| {}), Ok(sound));
 }
