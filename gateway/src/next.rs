@@ -1,3 +1,6 @@
 //! The program of a schema to come, for tests of upgrades; never in a release.
 
-include!("main.rs");
+fn main() -> std::process::ExitCode {
+    clew_eventstore::vault::harden_process();
+    clew_gateway::cli::run()
+}

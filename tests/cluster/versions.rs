@@ -145,7 +145,7 @@ fn gateways_are_upgraded_one_after_the_other_without_an_outage() {
         pair.set(index, Some(places[index].start_program(next_clew(), &token).expect("it goes on in the directory")));
     };
     let stop = AtomicBool::new(false);
-    let taken = thread::scope(|scope| {
+    let told = thread::scope(|scope| {
         let writer = scope.spawn(|| pair.write(&known, &stop));
         let first = || pair.ask(0, "GET", "/v1/queues/new?limit=1", &Value::Null).1["rows"][0]["id"].clone();
         until("a conversation is there", || first().is_string());
@@ -180,10 +180,10 @@ fn gateways_are_upgraded_one_after_the_other_without_an_outage() {
         stop.store(true, Ordering::SeqCst);
         writer.join().expect("every message was taken")
     });
-    println!("{} messages were taken while both gateways were upgraded", taken.len());
-    let conversations: BTreeSet<&String> = taken.iter().map(|(conversation, _)| conversation).collect();
-    let all: BTreeSet<&String> = taken.iter().map(|(_, message)| message).collect();
-    assert!(all.len() == taken.len() && all.len() > 20, "each was taken once: {} of {}", all.len(), taken.len());
+    println!("{} messages were taken while both gateways were upgraded", told.len());
+    let conversations: BTreeSet<&String> = told.iter().map(|(conversation, _)| conversation).collect();
+    let all: BTreeSet<&String> = told.iter().map(|(_, message)| message).collect();
+    assert!(all.len() == told.len() && all.len() > 20, "each was taken once: {} of {}", all.len(), told.len());
     for index in 0..2 {
         until("all of them are shown, once", || {
             let shown = conversations.iter().flat_map(|conversation| pair.shown(index, conversation));
