@@ -70,6 +70,15 @@ async fn a_fact_of_a_newer_schema_is_kept_and_named_and_the_rest_goes_on() {
     assert!(other.leaves(0, 0, 10).await.expect("the copy reads") == kept);
 }
 
+/// Lets a writer end however the test does.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Two gateways, of which one or the other may be away.
 struct Pair([Mutex<Option<Arc<Server>>>; 2]);
 
@@ -93,7 +102,7 @@ impl Pair {
     fn ask(&self, index: usize, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let server = self.get(index).expect("it is there");
         let answer = server.ask(method, path, &[("content-type", "application/json")], body.to_string().as_bytes());
-        (answer.status, answer.json())
+        (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
     /// A channel's program: it tells the one gateway, and if that does not take it, the other. Every message is taken.
@@ -147,6 +156,7 @@ fn gateways_are_upgraded_one_after_the_other_without_an_outage() {
     let stop = AtomicBool::new(false);
     let told = thread::scope(|scope| {
         let writer = scope.spawn(|| pair.write(&known, &stop));
+        let stopping = Stopping(&stop);
         let first = || pair.ask(0, "GET", "/v1/queues/new?limit=1", &Value::Null).1["rows"][0]["id"].clone();
         until("a conversation is there", || first().is_string());
         let conversation = first().as_str().expect("an id").to_owned();
@@ -177,7 +187,7 @@ fn gateways_are_upgraded_one_after_the_other_without_an_outage() {
         let told = places[1].start_program(clew(), &token).err().expect("it refuses to start");
         assert!(told.contains("reads facts up to schema 1") && told.contains("write schema 2"), "{told}");
         pair.set(1, Some(places[1].start_program(next_clew(), &token).expect("the newer one starts")));
-        stop.store(true, Ordering::SeqCst);
+        drop(stopping);
         writer.join().expect("every message was taken")
     });
     println!("{} messages were taken while both gateways were upgraded", told.len());
