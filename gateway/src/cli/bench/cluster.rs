@@ -78,7 +78,7 @@ impl Cluster {
             let prefix = format!("bench-{}", Uuid::new_v4().simple());
             let measured = self.measure(&context, &prefix, &dir).await;
             remove(&context, &prefix, &dir).await?;
-            let Measured { bare, ours, two, spent } = measured?;
+            let Measured { bare, ours, two, spent, spent_by_two } = measured?;
             println!(
                 "run {run}, {} writers, {} replicas: {:.0} commits/s, bare publications {:.0}/s, ratio {:.2}; \
                  replay {:.0}/s, bare consumer {:.0}/s, ratio {:.2}; two gateways {:.0} commits/s, {:.2} of one",
@@ -94,6 +94,7 @@ impl Cluster {
                 two / ours.0
             );
             println!("  of one gateway's commits: {spent}");
+            println!("  of two gateways' commits: {spent_by_two}");
         }
         Ok(())
     }
@@ -124,8 +125,10 @@ impl Cluster {
             return Err(failed("another gateway has other facts"));
         }
         let ours = (per_second(count, took), per_second(count, replayed));
+        let before = Spent::now();
         let (count, took) = self.commit(&[&store, &Arc::new(other)], self.writers).await?;
-        Ok(Measured { bare, ours, two: per_second(count, took), spent })
+        let spent_by_two = Spent::now().since(&before, count, took);
+        Ok(Measured { bare, ours, two: per_second(count, took), spent, spent_by_two })
     }
 
     fn options(&self, prefix: &str) -> Options {
@@ -235,6 +238,8 @@ struct Measured {
     two: f64,
     /// Where the time of one gateway's commits went.
     spent: String,
+    /// The same of two gateways'.
+    spent_by_two: String,
 }
 
 /// Processor time so far, in clock ticks: of each thread of this process by its name, and of the servers on this machine.
