@@ -31,6 +31,7 @@ use futures::stream::{BoxStream, StreamExt, select_all};
 use publisher::Publisher;
 pub use registry::Registry;
 use replica::Replica;
+pub use replica::copy_of;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -78,7 +78,7 @@ async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
 /// contents, which the cluster has, all that is beside them.
 async fn examine_copy(config: &Config, repair: bool) -> Result<bool, Failure> {
     for partition in 0..config.store_partitions {
-        let copy = config.data.join(format!("partition-{partition:02}"));
+        let copy = jetstream::copy_of(&config.data, partition);
         if !log(copy.clone(), partition, repair, |_| Vec::new()).await? {
             println!("It is not sound. Remove {}, and it is fetched anew from the cluster.", copy.display());
             return Ok(false);

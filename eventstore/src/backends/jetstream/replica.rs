@@ -9,7 +9,7 @@ use crate::backends::embedded;
 use crate::observer::LeafSource;
 use crate::store::{Appended, StoreError};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +29,11 @@ pub(super) struct Followed {
     pub(super) message: u64,
     /// Facts that the copy has and that were not yet met again in the log.
     pub(super) unmet: u64,
+}
+
+/// Where a gateway has its copy of a partition, in the directory that its store was opened with.
+pub fn copy_of(dir: &Path, partition: u16) -> PathBuf {
+    dir.join(format!("partition-{partition:02}"))
 }
 
 /// The copy of one partition.
@@ -57,7 +62,7 @@ impl Replica {
     ) -> Result<(Arc<Self>, Vec<AbortHandle>), StoreError> {
         let info = cluster.ensure(cluster::Kind::Log, partition, options).await?;
         cluster.ensure(cluster::Kind::Contents, partition, options).await?;
-        let (kept, log) = (dir.join(format!("partition-{partition:02}")), info.created.to_string());
+        let (kept, log) = (copy_of(dir, partition), info.created.to_string());
         let local = embedded::Options {
             queue_commits_max: usize::MAX,
             queue_bytes_max: usize::MAX,
