@@ -213,6 +213,11 @@ impl StoreError {
             | Self::Invalid(_) => false,
         }
     }
+
+    /// Whether the commit itself is why it was not written, whatever the state of the store.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Invalid(_))
+    }
 }
 
 impl Commit {

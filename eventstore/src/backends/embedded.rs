@@ -347,10 +347,10 @@ impl EventStore for Store {
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>> {
         async move {
             let (answer, answered) = oneshot::channel();
-            self.queue.push(Job::Append(Prepared::new(&commit)?, answer))?;
+            self.queue.push(Job::Append(vec![Prepared::new(&commit)?], answer))?;
             drop(commit);
-            let gone = |_| Err(StoreError::Unknown("the writer of the log is gone".into()));
-            answered.await.unwrap_or_else(gone)
+            let outcomes = answered.await.map_err(|_| StoreError::Unknown("the writer of the log is gone".into()))?;
+            outcomes.into_iter().next().expect("an outcome of each commit")
         }
         .boxed()
     }

@@ -234,15 +234,12 @@ impl Successor for embedded::Store {
     fn place(&self, commits: Vec<Placed>) -> BoxFuture<'_, Result<(), StoreError>> {
         let invalid = || StoreError::Invalid("a placed commit has other facts than it says".into());
         async move {
-            let mut offered = Vec::with_capacity(commits.len());
-            for Placed { streams, frames, recorded_at } in commits {
-                let prepared = Prepared::replicated(streams, frames, &[], recorded_at).ok_or_else(invalid)?;
-                offered.push(self.offer(prepared)?);
-            }
-            for answer in offered {
-                answer.await.map_err(|_| StoreError::Unavailable("the writer is gone".into()))??;
-            }
-            Ok(())
+            let prepared = commits.into_iter().map(|Placed { streams, frames, recorded_at }| {
+                Prepared::replicated(streams, frames, &[], recorded_at).ok_or_else(invalid)
+            });
+            let answer = self.offer(prepared.collect::<Result<_, _>>()?)?;
+            let outcomes = answer.await.map_err(|_| StoreError::Unavailable("the writer is gone".into()))?;
+            outcomes.into_iter().try_for_each(|outcome| outcome.map(|_| ()))
         }
         .boxed()
     }

@@ -18,13 +18,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Bytes that the writer takes into one group, unless a single commit has more.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
-/// Where the answer to an append goes.
-pub(super) type AppendAnswer = oneshot::Sender<Result<Appended, StoreError>>;
+/// What became of a commit.
+pub(in crate::backends) type Outcome = Result<Appended, StoreError>;
+/// Where the outcomes of commits go that were handed in together, in their order.
+pub(super) type AppendAnswer = oneshot::Sender<Vec<Outcome>>;
 
 /// Something for the writer to do.
 pub(super) enum Job {
-    /// A commit to write.
-    Append(Prepared, AppendAnswer),
+    /// Commits to write one after the other, each whole or not at all by itself.
+    Append(Vec<Prepared>, AppendAnswer),
     /// Contents to remove.
     Erase(Vec<ContentId>, oneshot::Sender<Result<(), StoreError>>),
     /// To make durable what was written before.
@@ -194,7 +196,7 @@ impl Queue {
 
 fn bytes_of(job: &Job) -> usize {
     match job {
-        Job::Append(prepared, _) => prepared.bytes(),
+        Job::Append(commits, _) => commits.iter().map(Prepared::bytes).sum(),
         Job::Erase(ids, _) => ids.len() * size_of::<ContentId>(),
         Job::Sync(_) => 0,
     }

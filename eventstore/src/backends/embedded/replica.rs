@@ -3,11 +3,12 @@
 
 use super::contents;
 use super::frame;
-use super::queue::{Job, Prepared};
+use super::index;
+use super::queue::{Job, Outcome, Prepared};
 use super::read::read;
 use super::{Shared, Store, blocking};
 use crate::sealed::SealedContent;
-use crate::store::{Appended, StoreError};
+use crate::store::StoreError;
 use clew_domain::content::ContentId;
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
@@ -23,8 +24,8 @@ pub(in crate::backends) enum Known {
     There(SealedContent),
 }
 
-/// What will be answered once it is durable.
-pub(in crate::backends) type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+/// What will be answered once it is done.
+pub(in crate::backends) type Answer<T> = oneshot::Receiver<T>;
 
 impl Prepared {
     /// A commit that another process encoded, recorded at the earliest at that instant.
@@ -67,22 +68,25 @@ pub(in crate::backends) fn push_frame(fact: &[u8], frames: &mut Vec<u8>) {
 }
 
 impl Store {
-    /// Queues a commit behind those that were offered before it.
-    pub(in crate::backends) fn offer(&self, prepared: Prepared) -> Result<Answer<Appended>, StoreError> {
+    /// Queues commits, in their order, behind those that were offered before them. Each is written or refused by itself.
+    pub(in crate::backends) fn offer(&self, commits: Vec<Prepared>) -> Result<Answer<Vec<Outcome>>, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.push(Job::Append(prepared, answer))?;
+        self.queue.push(Job::Append(commits, answer))?;
         Ok(answered)
     }
 
     /// Queues an erasure behind the commits that were offered before it.
-    pub(in crate::backends) fn offer_erasure(&self, ids: Vec<ContentId>) -> Result<Answer<()>, StoreError> {
+    pub(in crate::backends) fn offer_erasure(
+        &self,
+        ids: Vec<ContentId>,
+    ) -> Result<Answer<Result<(), StoreError>>, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.queue.push(Job::Erase(ids, answer))?;
         Ok(answered)
     }
 
     /// Queues a sync behind what was offered before it.
-    pub(in crate::backends) fn offer_sync(&self) -> Result<Answer<()>, StoreError> {
+    pub(in crate::backends) fn offer_sync(&self) -> Result<Answer<Result<(), StoreError>>, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.queue.push(Job::Sync(answer))?;
         Ok(answered)
@@ -90,11 +94,13 @@ impl Store {
 
     /// The version that a stream is at.
     pub(in crate::backends) async fn version(&self, stream: StreamId) -> Result<u64, StoreError> {
-        blocking(&self.shared, move |shared| {
-            let known = read(&shared.index).known(stream);
-            Ok(known.resolve(stream)?.map_or(0, |head| u64::from(head.version)))
-        })
-        .await
+        // A thread is woken only for those that lie on disk alone: most are asked for that were written a moment ago.
+        let known = read(&self.shared.index).known(stream);
+        let head = match known {
+            index::Known::Head(head) => head,
+            asked @ index::Known::Ask(_) => blocking(&self.shared, move |_| asked.resolve(stream)).await?,
+        };
+        Ok(head.map_or(0, |head| u64::from(head.version)))
     }
 
     /// What is known of a content.

@@ -7,7 +7,7 @@ use super::contents::{self, ContentsFile, Filled, Mark};
 use super::frame::{self, GROUP, Kind, LAST};
 use super::index::{ByStream, Raw};
 use super::layout::{self, FileKind};
-use super::queue::{AppendAnswer, Job, Prepared, Queue, Taken};
+use super::queue::{AppendAnswer, Job, Outcome, Prepared, Queue, Taken};
 use super::read::read;
 use crate::codec::{self, Place};
 use crate::cursor::Cursor;
@@ -81,7 +81,16 @@ struct Group {
     /// Streams of this group with their version in it.
     versions: ByStream<u32>,
     recorded_at: Timestamp,
-    answers: Vec<(AppendAnswer, Result<Appended, StoreError>)>,
+    answers: Vec<Asked>,
+}
+
+/// Commits that were handed in together.
+struct Asked {
+    answer: AppendAnswer,
+    commits: usize,
+    outcomes: Vec<Outcome>,
+    /// How many of the outcomes are of groups before this one.
+    settled: usize,
 }
 
 /// A fact of the group.
@@ -155,7 +164,7 @@ impl Writer {
                     self.begin_group();
                     for job in jobs {
                         match job {
-                            Job::Append(prepared, answer) => self.admit(prepared, answer),
+                            Job::Append(commits, answer) => self.admit_all(commits, answer),
                             Job::Erase(ids, answer) => self.erase(&ids, answer),
                             Job::Sync(answer) => {
                                 self.end_group();
@@ -184,23 +193,21 @@ impl Writer {
         self.group.recorded_at = (self.shared.clock)().max(self.last_recorded);
     }
 
-    /// Puts a commit into the group, or refuses it.
-    fn admit(&mut self, prepared: Prepared, answer: AppendAnswer) {
-        if let Some(why) = &self.failed {
-            let refused = Err(StoreError::Unavailable(why.clone()));
-            self.group.answers.push((answer, refused));
-            return;
-        }
-        let replicated = prepared.recorded_at.is_some();
-        let outcome = self.try_admit(prepared);
-        self.group.answers.push((answer, outcome));
-        if replicated
-            && let Some((_, Err(error))) = self.group.answers.last()
-            && !matches!(error, StoreError::Conflict { .. } | StoreError::Invalid(_))
-        {
-            // Others took this commit; to go on without it would be another log than theirs.
-            let why = format!("a commit of the cluster can't be written here: {error}");
-            self.fail(&why);
+    fn admit_all(&mut self, commits: Vec<Prepared>, answer: AppendAnswer) {
+        let outcomes = Vec::with_capacity(commits.len());
+        self.group.answers.push(Asked { answer, commits: commits.len(), outcomes, settled: 0 });
+        for prepared in commits {
+            let replicated = prepared.recorded_at.is_some();
+            let outcome = self.refuse_if_failed().and_then(|()| self.try_admit(prepared));
+            let foreign = match &outcome {
+                Err(error) if replicated && self.failed.is_none() && !error.is_refusal() => Some(error.to_string()),
+                _ => None,
+            };
+            self.group.answers.last_mut().expect("pushed above, and kept until it is complete").outcomes.push(outcome);
+            if let Some(error) = foreign {
+                // Others took this commit; to go on without it would be another log than theirs.
+                self.fail(&format!("a commit of the cluster can't be written here: {error}"));
+            }
         }
     }
 
@@ -400,10 +407,13 @@ impl Writer {
     /// Writes what has gathered, and answers.
     fn end_group(&mut self) {
         self.write_group();
-        for (answer, outcome) in self.group.answers.drain(..) {
-            // Whoever asked may have gone; the commit stands all the same.
-            let _ = answer.send(outcome);
+        // A segment may end between commits that were handed in together: their answer waits for the last of them.
+        let unfinished = self.group.answers.pop_if(|asked| asked.outcomes.len() < asked.commits);
+        for Asked { answer, outcomes, .. } in self.group.answers.drain(..) {
+            // Whoever asked may have gone; the commits stand all the same.
+            let _ = answer.send(outcomes);
         }
+        self.group.answers.extend(unfinished.map(|asked| Asked { settled: asked.outcomes.len(), ..asked }));
     }
 
     /// Makes the group durable and visible. Should that fail, nobody knows what of it is on disk.
@@ -496,9 +506,8 @@ impl Writer {
     fn fail(&mut self, why: &str) {
         let why = format!("{why}; restart Clew once the disk is sound");
         tracing::error!(%why, "the log takes no more commits");
-        for (_, outcome) in &mut self.group.answers {
-            // Answers of groups before this one were sent; what succeeded here was of this group alone.
-            if outcome.is_ok() {
+        for asked in &mut self.group.answers {
+            for outcome in asked.outcomes.iter_mut().skip(asked.settled).filter(|outcome| outcome.is_ok()) {
                 *outcome = Err(StoreError::Unknown(why.clone()));
             }
         }

@@ -9,13 +9,15 @@ use super::checkpoint::Checkpoint;
 use super::cluster::{Cluster, Kind};
 use super::message::{self, Body, Proposal};
 use super::replica::{Followed, Replica};
-use crate::backends::embedded::queue::Prepared;
+use crate::backends::embedded::queue::{Outcome, Prepared};
 use crate::backends::embedded::replica::Answer;
 use crate::store::{Appended, StoreError};
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::stream::ClusterInfo;
 use clew_domain::fact::Position;
 use clew_domain::time::Timestamp;
 use futures::StreamExt;
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,32 +27,36 @@ use uuid::Uuid;
 
 /// Messages asked for at once.
 const BATCH_MESSAGES: usize = 2_000;
+/// Bytes asked for at once. Up to half as many more may be on their way, and a server gives up a client for which more than
+/// its `max_pending` (64 MiB) wait.
+const BATCH_BYTES: usize = 24 << 20;
 /// A server that says nothing for twice this long is given up, and another one is asked.
 const HEARTBEAT: Duration = Duration::from_millis(750);
 /// How long what the log holds may be on its way before another server is asked: a consumer lies on any server of the stream,
 /// and one that lags, as after a power cut, answers and has nothing to tell.
 const ON_ITS_WAY_MAX: Duration = Duration::from_secs(2);
+/// Consumers that are made until one lies where the leader is.
+const PLACED_TRIES_MAX: usize = 6;
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Kilobytes of proposals that wait for the copy at the most.
 const WAITING_KIB_MAX: u32 = 64 * 1024;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
-/// A proposal that was taken in, and what is awaited of it.
+/// A message that was taken in, and what is awaited of its proposals.
 pub(super) struct Taken {
-    /// The message that it stands in.
     sequence: u64,
     unmet: u64,
-    id: Uuid,
-    step: Step,
-    /// The room that its message takes, with the last proposal in it.
-    last: Option<OwnedSemaphorePermit>,
+    steps: Vec<Step>,
+    /// The room that it takes.
+    room: OwnedSemaphorePermit,
 }
 
 enum Step {
-    Commit(Answer<Appended>),
-    Erasure(Answer<()>),
+    /// Commits one after the other, and by which they are known again.
+    Commits(Vec<Uuid>, Answer<Vec<Outcome>>),
+    Erasure(Uuid, Answer<Result<(), StoreError>>),
     /// Its outcome is in the copy since before a restart.
-    Before,
+    Before(Uuid),
 }
 
 /// Why a follower pauses.
@@ -111,12 +117,12 @@ impl Follower {
             ..pull::Config::default()
         };
         let name = self.cluster.stream(Kind::Log, self.replica.partition);
-        let consumer = match self.cluster.again.create_consumer_on_stream(config, &name).await {
+        let consumer = match self.consumer(&config, &name).await {
             Ok(consumer) => consumer,
             Err(error) => return Pause::Again(error.to_string()),
         };
-        let asked = consumer.stream().max_messages_per_batch(BATCH_MESSAGES).heartbeat(HEARTBEAT);
-        let mut messages = match asked.expires(Duration::from_secs(30)).messages().await {
+        let asked = consumer.stream().max_messages_per_batch(BATCH_MESSAGES).max_bytes_per_batch(BATCH_BYTES);
+        let mut messages = match asked.heartbeat(HEARTBEAT).expires(Duration::from_secs(30)).messages().await {
             Ok(messages) => messages,
             Err(error) => return Pause::Again(error.to_string()),
         };
@@ -147,6 +153,24 @@ impl Follower {
         }
     }
 
+    /// A consumer on the server that leads the stream, if a few tries bring it there: each lies on a server of the cluster's
+    /// choice, and the leader has a message as soon as it is agreed on, the others once they are told.
+    async fn consumer(&self, config: &pull::Config, name: &str) -> Result<PullConsumer, Box<dyn Error + Send + Sync>> {
+        let stream = self.cluster.again.get_stream(name).await?;
+        let leader = |of: Option<&ClusterInfo>| of.and_then(|cluster| cluster.leader.clone());
+        let wanted = leader(stream.cached_info().cluster.as_ref());
+        let mut tries = 1;
+        loop {
+            let consumer = stream.create_consumer(config.clone()).await?;
+            let info = consumer.cached_info();
+            if leader(info.cluster.as_ref()) == wanted || tries == PLACED_TRIES_MAX {
+                return Ok(consumer);
+            }
+            tries += 1;
+            stream.delete_consumer(&info.name).await?;
+        }
+    }
+
     async fn meet(&mut self, sequence: u64, payload: &[u8]) -> Result<(), Pause> {
         if sequence < self.next {
             return Ok(());
@@ -165,26 +189,40 @@ impl Follower {
         let room = Arc::clone(&self.room).acquire_many_owned(room).await.expect("it is never closed");
         let unreadable = |error| Pause::Failed(format!("message {sequence} of the log can't be read: {error}"));
         let proposals = message::parse(payload).map_err(unreadable)?;
-        let (mut room, last) = (Some(room), proposals.len() - 1);
-        for (index, proposal) in proposals.into_iter().enumerate() {
-            let id = proposal.id;
-            let step = self.take(proposal).await.map_err(|error| Pause::Failed(error.to_string()))?;
-            let taken = Taken { sequence, unmet: self.unmet, id, step, last: room.take_if(|_| index == last) };
-            self.taken.send(taken).map_err(|_| Pause::Failed("the store is closed".into()))?;
-        }
+        let steps = self.take(proposals).await.map_err(|error| Pause::Failed(error.to_string()))?;
+        let taken = Taken { sequence, unmet: self.unmet, steps, room };
+        self.taken.send(taken).map_err(|_| Pause::Failed("the store is closed".into()))?;
         self.next = sequence + 1;
         Ok(())
     }
 
-    async fn take(&mut self, proposal: Proposal) -> Result<Step, StoreError> {
-        Ok(match proposal.body {
-            Body::Commit(prepared) if self.unmet > 0 && !prepared.streams.is_empty() => {
-                self.meet_again(&prepared).await?;
-                Step::Before
+    /// Offers proposals to the copy: commits that follow each other together.
+    async fn take(&mut self, proposals: Vec<Proposal>) -> Result<Vec<Step>, StoreError> {
+        let (mut steps, mut ids, mut commits) = (Vec::new(), Vec::new(), Vec::new());
+        for Proposal { id, body } in proposals {
+            if let Body::Commit(prepared) = body {
+                if self.unmet > 0 && !prepared.streams.is_empty() {
+                    self.meet_again(&prepared).await?;
+                    steps.push(Step::Before(id));
+                } else {
+                    ids.push(id);
+                    commits.push(prepared);
+                }
+            } else if let Body::Erasure(erased) = body {
+                steps.extend(self.offer(&mut ids, &mut commits)?);
+                steps.push(Step::Erasure(id, self.replica.store.offer_erasure(erased)?));
             }
-            Body::Commit(prepared) => Step::Commit(self.replica.store.offer(prepared)?),
-            Body::Erasure(ids) => Step::Erasure(self.replica.store.offer_erasure(ids)?),
-        })
+        }
+        steps.extend(self.offer(&mut ids, &mut commits)?);
+        Ok(steps)
+    }
+
+    fn offer(&self, ids: &mut Vec<Uuid>, commits: &mut Vec<Prepared>) -> Result<Option<Step>, StoreError> {
+        if commits.is_empty() {
+            return Ok(None);
+        }
+        let answer = self.replica.store.offer(std::mem::take(commits))?;
+        Ok(Some(Step::Commits(std::mem::take(ids), answer)))
     }
 
     /// Passes over a proposal that was decided before a restart.
@@ -218,21 +256,16 @@ pub(super) async fn resolve(
         if let Ok(Some(taken)) = next {
             facts += unmet - taken.unmet;
             unmet = taken.unmet;
-            match outcome(&replica, taken.step).await {
-                Ok(outcome) => {
-                    if let Ok(appended) = &outcome
-                        && unmet == 0
-                    {
-                        facts = facts.max(appended.last.sequence);
-                    }
-                    replica.tell(taken.id, outcome);
-                    if taken.last.is_some() {
-                        (checkpoint.message, checkpoint.facts) = (taken.sequence, facts);
-                        replica.followed.send_replace(Followed { message: taken.sequence, unmet });
-                    }
+            for step in taken.steps {
+                match outcomes(&replica, step).await {
+                    Ok(last) if unmet == 0 => facts = facts.max(last),
+                    Ok(_) => {}
+                    Err(why) => return replica.fail(&why.to_string()),
                 }
-                Err(why) => return replica.fail(&why.to_string()),
             }
+            drop(taken.room);
+            (checkpoint.message, checkpoint.facts) = (taken.sequence, facts);
+            replica.followed.send_replace(Followed { message: taken.sequence, unmet });
         } else if matches!(next, Ok(None)) {
             return;
         }
@@ -259,18 +292,28 @@ async fn note(replica: Arc<Replica>, dir: PathBuf, checkpoint: Checkpoint) {
     }
 }
 
-/// What became of a proposal; an error if the copy can't go on.
-async fn outcome(replica: &Replica, step: Step) -> Result<Result<Appended, StoreError>, StoreError> {
+/// Tells what became of proposals, and answers the sequence of the last fact that they wrote, or 0; an error if the copy
+/// can't go on.
+async fn outcomes(replica: &Replica, step: Step) -> Result<u64, StoreError> {
     let gone = |_| StoreError::Unavailable("the writer of the copy is gone".into());
-    let outcome = match step {
-        Step::Commit(answer) => answer.await.unwrap_or_else(|error| Err(gone(error))),
-        Step::Erasure(answer) => answer.await.unwrap_or_else(|error| Err(gone(error))).map(|()| nothing(replica)),
-        Step::Before => Ok(nothing(replica)),
+    let (ids, outcomes) = match step {
+        Step::Commits(ids, answer) => (ids, answer.await.map_err(gone)?),
+        Step::Erasure(id, answer) => {
+            answer.await.map_err(gone)??;
+            (vec![id], vec![Ok(nothing(replica))])
+        }
+        Step::Before(id) => (vec![id], vec![Ok(nothing(replica))]),
     };
-    match outcome {
-        Err(StoreError::Conflict { .. } | StoreError::Invalid(_)) | Ok(_) => Ok(outcome),
-        Err(stopped) => Err(stopped),
+    let mut last = 0;
+    for outcome in &outcomes {
+        match outcome {
+            Ok(appended) => last = last.max(appended.last.sequence),
+            Err(refused) if refused.is_refusal() => {}
+            Err(stopped) => return Err(stopped.clone()),
+        }
     }
+    replica.tell(&ids, outcomes);
+    Ok(last)
 }
 
 fn nothing(replica: &Replica) -> Appended {

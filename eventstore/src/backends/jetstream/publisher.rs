@@ -1,16 +1,21 @@
-//! Puts proposals into the log of a partition: while some are on their way to the cluster the next gather, and go
-//! together, as one message.
+//! Puts proposals into the log of a partition. What is proposed while others are on their way to the cluster gathers, and
+//! goes together, as one message: for a message the servers write and sync as much whether it holds one proposal or a hundred.
 
 use super::cluster::{Cluster, Kind, PUBLISH_FOR};
 use super::message;
 use crate::store::StoreError;
+use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
+use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// Messages on their way at once.
-const UNDER_WAY_MAX: usize = 4;
+const UNDER_WAY_MAX: usize = 8;
+/// How many times as many proposals as are on their way have to gather before they go too. So with few writers nobody waits,
+/// and with many there are few messages.
+const GATHERED_OF_UNDER_WAY: usize = 2;
 /// Bytes of proposals that make a message, unless a single one has more.
 const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 
@@ -46,40 +51,60 @@ impl Publisher {
 }
 
 async fn run(cluster: Cluster, subject: String, mut offered: mpsc::UnboundedReceiver<Offered>) {
-    let (mut under_way, mut left) = (FuturesUnordered::new(), None);
+    let (mut waiting, mut under_way, mut on_their_way) = (Waiting::default(), FuturesUnordered::new(), 0);
     loop {
-        let next = async {
-            match left.take() {
-                Some(left) => Some(left),
-                None => offered.recv().await,
-            }
-        };
+        while waiting.is_due(on_their_way, under_way.len()) {
+            let message = waiting.message();
+            let count = message.len();
+            on_their_way += count;
+            under_way.push(publish(&cluster, &subject, message).map(move |()| count));
+        }
         tokio::select! {
-            Some(()) = under_way.next(), if !under_way.is_empty() => {}
-            first = next, if under_way.len() < UNDER_WAY_MAX => {
-                let Some(first) = first else { return };
+            Some(count) = under_way.next() => on_their_way -= count,
+            next = offered.recv() => {
+                let Some(next) = next else { return };
+                waiting.add(next);
                 // Whoever is about to propose as well gets the chance to.
                 tokio::task::yield_now().await;
-                let gathered;
-                (gathered, left) = gather(first, &mut offered);
-                under_way.push(publish(&cluster, &subject, gathered));
+                while let Ok(next) = offered.try_recv() {
+                    waiting.add(next);
+                }
             }
         }
     }
 }
 
-/// What is there already and fits into one message; and one that does not fit any more.
-fn gather(first: Offered, offered: &mut mpsc::UnboundedReceiver<Offered>) -> (Vec<Offered>, Option<Offered>) {
-    let mut bytes = first.proposal.len();
-    let mut gathered = vec![first];
-    while let Ok(next) = offered.try_recv() {
-        bytes += next.proposal.len();
-        if bytes > MESSAGE_BYTES_MAX {
-            return (gathered, Some(next));
-        }
-        gathered.push(next);
+/// Proposals that gather.
+#[derive(Default)]
+struct Waiting {
+    offered: VecDeque<Offered>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, offered: Offered) {
+        self.bytes += offered.proposal.len();
+        self.offered.push_back(offered);
     }
-    (gathered, None)
+
+    /// Whether some are to go now, with so many proposals on their way in so many messages.
+    fn is_due(&self, on_their_way: usize, under_way: usize) -> bool {
+        let many = self.offered.len() >= GATHERED_OF_UNDER_WAY * on_their_way || self.bytes >= MESSAGE_BYTES_MAX;
+        !self.offered.is_empty() && many && under_way < UNDER_WAY_MAX
+    }
+
+    /// Takes the first, as many as fit into one message.
+    fn message(&mut self) -> Vec<Offered> {
+        let (mut message, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = self.offered.front()
+            && (message.is_empty() || bytes + next.proposal.len() <= MESSAGE_BYTES_MAX)
+        {
+            bytes += next.proposal.len();
+            message.extend(self.offered.pop_front());
+        }
+        self.bytes -= bytes;
+        message
+    }
 }
 
 async fn publish(cluster: &Cluster, subject: &str, gathered: Vec<Offered>) {
@@ -95,5 +120,36 @@ async fn publish(cluster: &Cluster, subject: &str, gathered: Vec<Offered>) {
     for waiting in waiting {
         // Whoever asked may have gone; the proposal stands all the same.
         let _ = waiting.send(published.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(proposals: usize, bytes: usize) -> Waiting {
+        let mut waiting = Waiting::default();
+        for _ in 0..proposals {
+            waiting.add(Offered { proposal: vec![0; bytes], until: Instant::now(), published: oneshot::channel().0 });
+        }
+        waiting
+    }
+
+    #[test]
+    fn few_do_not_wait_and_many_gather() {
+        assert!(!waiting(0, 0).is_due(0, 0));
+        assert!(waiting(1, 400).is_due(0, 0), "nothing is on its way");
+        assert!(waiting(2, 400).is_due(1, 1));
+        assert!(!waiting(100, 400).is_due(120, 1), "they gather while many are on their way");
+        assert!(waiting(2, MESSAGE_BYTES_MAX).is_due(120, 1), "they make a message by themselves");
+        assert!(!waiting(2, MESSAGE_BYTES_MAX).is_due(120, UNDER_WAY_MAX));
+    }
+
+    #[test]
+    fn a_message_has_no_more_than_fit_and_at_least_one() {
+        let mut three = waiting(3, MESSAGE_BYTES_MAX / 2);
+        assert_eq!((three.message().len(), three.message().len()), (2, 1));
+        assert_eq!((three.bytes, three.offered.len()), (0, 0));
+        assert_eq!(waiting(2, MESSAGE_BYTES_MAX + 1).message().len(), 1);
     }
 }

@@ -6,8 +6,9 @@ use super::cluster::Cluster;
 use super::follower::{Follower, Taken, resolve};
 use super::{Options, cluster};
 use crate::backends::embedded;
+use crate::backends::embedded::queue::Outcome;
 use crate::observer::LeafSource;
-use crate::store::{Appended, StoreError};
+use crate::store::StoreError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
-
-/// What became of a proposal, the same on every gateway.
-pub(super) type Outcome = Result<Appended, StoreError>;
 
 /// So long the copy may take in nothing before whoever waits for it is told so.
 const STALLED_AFTER: Duration = Duration::from_secs(15);
@@ -163,11 +161,17 @@ impl Replica {
         Ok(Expected { replica: Arc::clone(self), id, outcome })
     }
 
-    /// Tells whoever waits what became of a proposal.
-    pub(super) fn tell(&self, id: Uuid, outcome: Outcome) {
-        if let Some(waiting) = self.pending().waiting.remove(&id) {
-            // Whoever asked may have gone; the outcome stands all the same.
-            let _ = waiting.send(outcome);
+    /// Tells whoever waits what became of proposals.
+    pub(super) fn tell(&self, ids: &[Uuid], outcomes: Vec<Outcome>) {
+        let mut pending = self.pending();
+        if pending.waiting.is_empty() {
+            return;
+        }
+        for (id, outcome) in ids.iter().zip(outcomes) {
+            if let Some(waiting) = pending.waiting.remove(id) {
+                // Whoever asked may have gone; the outcome stands all the same.
+                let _ = waiting.send(outcome);
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! `clew bench cluster`: how fast commits and replay are over a cluster that runs already, beside the bare client in
 //! the same run. It makes streams of its own there and removes them. `docs/cluster.md` says what was found.
 
+mod spent;
+
 use super::log::sample;
 use crate::cli::{Exit, Failure};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
@@ -12,7 +14,7 @@ use clew_eventstore::backends::jetstream::{Options, Store};
 use clew_eventstore::store::{Commit, EventStore, StreamWrite};
 use clew_projections::bench::{self, Desk};
 use futures::StreamExt;
-use std::collections::BTreeMap;
+use spent::{Spent, per_second};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,11 +61,6 @@ fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, error.to_string())
 }
 
-fn per_second(count: u64, took: Duration) -> f64 {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    f64::from(count) / took.as_secs_f64()
-}
-
 impl Cluster {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let client = async_nats::connect(&self.servers[..]).await.map_err(failed)?;
@@ -81,23 +78,22 @@ impl Cluster {
             let prefix = format!("bench-{}", Uuid::new_v4().simple());
             let measured = self.measure(&context, &prefix, &dir).await;
             remove(&context, &prefix, &dir).await?;
-            let Measured { bare, ours, two, spent, spent_by_two } = measured?;
+            let Measured { bare, replayed, one, two } = measured?;
             println!(
                 "run {run}, {} writers, {} replicas: {:.0} commits/s, bare publications {:.0}/s, ratio {:.2}; \
-                 replay {:.0}/s, bare consumer {:.0}/s, ratio {:.2}; two gateways {:.0} commits/s, {:.2} of one",
+                 replay {replayed:.0}/s, bare consumer {:.0}/s, ratio {:.2}; two gateways {:.0} commits/s, {:.2} of one",
                 self.writers,
                 self.replicas,
-                ours.0,
+                one.per_second(),
                 bare.0,
-                ours.0 / bare.0,
-                ours.1,
+                one.per_second() / bare.0,
                 bare.1,
-                ours.1 / bare.1,
-                two,
-                two / ours.0
+                replayed / bare.1,
+                two.per_second(),
+                two.per_second() / one.per_second()
             );
-            println!("  of one gateway's commits: {spent}");
-            println!("  of two gateways' commits: {spent_by_two}");
+            println!("  of one gateway's commits: {}", one.in_words());
+            println!("  of two gateways' commits: {}", two.in_words());
         }
         Ok(())
     }
@@ -116,22 +112,24 @@ impl Cluster {
         let stream = context.create_stream(config).await.map_err(failed)?;
         let (count, took) = self.publish(context, &name).await?;
         let bare = (per_second(count, took), per_second(count, read(&stream, count).await?));
-        let options = || self.options(prefix);
-        let store = Arc::new(Store::open(&dir.join("writer"), options()).await?);
-        let before = Spent::now();
-        let (count, took) = self.commit(&[&store], 0).await?;
-        let spent = Spent::now().since(&before, count, took);
+        let at =
+            |dir: PathBuf| async move { Ok::<_, Failure>(Arc::new(Store::open(&dir, self.options(prefix)).await?)) };
+        let first = at(dir.join("first")).await?;
+        let (mut one, mut two) = (Commits::default(), Commits::default());
+        // One, two, two, one: what grows with the log or comes and goes with the machine is the same for both.
+        self.commit(context, prefix, &[&first], &mut one).await?;
         let began = Instant::now();
-        let other = Store::open(&dir.join("reader"), options()).await?;
-        let replayed = began.elapsed();
-        if other.head() != store.head() {
+        let second = at(dir.join("second")).await?;
+        let replayed = per_second(one.count, began.elapsed());
+        self.commit(context, prefix, &[&first, &second], &mut two).await?;
+        self.commit(context, prefix, &[&first, &second], &mut two).await?;
+        second.catch_up().await?;
+        if second.head() != first.head() {
             return Err(failed("another gateway has other facts"));
         }
-        let ours = (per_second(count, took), per_second(count, replayed));
-        let before = Spent::now();
-        let (count, took) = self.commit(&[&store, &Arc::new(other)], self.writers).await?;
-        let spent_by_two = Spent::now().since(&before, count, took);
-        Ok(Measured { bare, ours, two: per_second(count, took), spent, spent_by_two })
+        drop(second);
+        self.commit(context, prefix, &[&first], &mut one).await?;
+        Ok(Measured { bare, replayed, one, two })
     }
 
     fn options(&self, prefix: &str) -> Options {
@@ -211,26 +209,47 @@ impl Cluster {
         all((0..self.writers).map(writer).collect(), began).await
     }
 
-    /// Writers shared out among gateways; `first` is the number of the first of them, since each has streams of its own.
-    async fn commit(&self, gateways: &[&Arc<Store>], first: u64) -> Result<(u64, Duration), Failure> {
+    /// Writers shared out among gateways, each of whom goes on with streams of their own.
+    async fn commit(
+        &self,
+        context: &Context,
+        prefix: &str,
+        gateways: &[&Arc<Store>],
+        commits: &mut Commits,
+    ) -> Result<(), Failure> {
+        let (messages, before) = (held(context, prefix).await?, Spent::now());
         let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(self.seconds));
         let writer = |writer: u64| {
             let gateway = usize::try_from(writer).expect("a few") % gateways.len();
             let store = Arc::clone(gateways[gateway]);
             tokio::spawn(async move {
-                let mut count = 0;
+                let (streams, mut count) = (Uuid::new_v4().as_u64_pair().0, 0);
                 while Instant::now() < until {
-                    let number = writer * NUMBERS + count;
-                    let (stream, expected) = (sample::stream(number / FACTS_PER_STREAM), number % FACTS_PER_STREAM);
-                    let writes = vec![StreamWrite { stream, expected, facts: vec![sample::fact(number)] }];
-                    store.append(Commit { writes, contents: Vec::new() }).await?;
+                    let number = streams.wrapping_add(count / FACTS_PER_STREAM);
+                    let write = StreamWrite {
+                        stream: sample::stream(number),
+                        expected: count % FACTS_PER_STREAM,
+                        facts: vec![sample::fact(count)],
+                    };
+                    store.append(Commit { writes: vec![write], contents: Vec::new() }).await?;
                     count += 1;
                 }
                 Ok::<u64, Failure>(count)
             })
         };
-        all((first..first + self.writers).map(writer).collect(), began).await
+        let (count, took) = all((0..self.writers).map(writer).collect(), began).await?;
+        commits.spent.add(&Spent::now().since(&before));
+        commits.count += count;
+        commits.took += took;
+        commits.messages += held(context, prefix).await? - messages;
+        Ok(())
     }
+}
+
+/// Messages of the log.
+async fn held(context: &Context, prefix: &str) -> Result<u64, Failure> {
+    let mut log = context.get_stream(format!("{prefix}_EV_00")).await.map_err(failed)?;
+    Ok(log.info().await.map_err(failed)?.state.messages)
 }
 
 /// Removes what was made on the cluster and here.
@@ -242,70 +261,37 @@ async fn remove(context: &Context, prefix: &str, dir: &Path) -> Result<(), Failu
     Ok(std::fs::remove_dir_all(dir)?)
 }
 
-/// What a run came to, a second.
+/// What a run came to.
 struct Measured {
-    /// Publications, and messages read back.
+    /// Publications of the bare client, and messages it read back, a second.
     bare: (f64, f64),
-    /// Commits, and commits taken into another copy.
-    ours: (f64, f64),
-    /// Commits by two gateways at once.
-    two: f64,
-    /// Where the time of one gateway's commits went.
-    spent: String,
-    /// The same of two gateways'.
-    spent_by_two: String,
+    /// Commits taken into another copy, a second.
+    replayed: f64,
+    /// What one gateway wrote.
+    one: Commits,
+    /// What two at once wrote.
+    two: Commits,
 }
 
-/// Processor time so far, in clock ticks: of each thread of this process by its name, and of the servers on this machine.
-struct Spent(BTreeMap<String, u64>);
-
-/// The kernel's, for all that `/proc` tells: see `man 5 proc`, `sysconf(_SC_CLK_TCK)` on Linux.
-const TICKS_PER_S: f64 = 100.0;
-
-impl Spent {
-    fn now() -> Self {
-        let mut ticks: BTreeMap<String, u64> = BTreeMap::new();
-        let mut add = |dir: PathBuf, name: Option<&str>| {
-            let Some((of, spent)) = ticks_of(&dir) else { return };
-            *ticks.entry(name.map_or(of, str::to_owned)).or_default() += spent;
-        };
-        for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-            add(thread.path(), None);
-        }
-        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            if name.starts_with("nats-server") {
-                add(process.path(), Some("servers"));
-            }
-        }
-        Self(ticks)
-    }
-
-    /// What was spent on so many commits since then, in words.
-    fn since(&self, before: &Self, commits: u64, took: Duration) -> String {
-        let cores = std::thread::available_parallelism()
-            .map_or(1.0, |cores| per_second(cores.get() as u64, Duration::from_secs(1)));
-        let each = |(name, now): (&String, &u64)| {
-            let ticks = now - before.0.get(name).copied().unwrap_or(0).min(*now);
-            (name.clone(), per_second(ticks, Duration::from_secs(1)) / TICKS_PER_S)
-        };
-        let mut spent: Vec<(String, f64)> = self.0.iter().map(each).filter(|(_, s)| *s >= 0.1).collect();
-        spent.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-        let busy: f64 = spent.iter().map(|(_, s)| s).sum();
-        let per_commit = busy * 1e6 / per_second(commits.max(1), Duration::from_secs(1));
-        let words: Vec<String> = spent.iter().map(|(name, s)| format!("{name} {s:.1} s")).collect();
-        let all = took.as_secs_f64() * cores;
-        format!("{} of {all:.1} s of all cores, {per_commit:.0} us a commit", words.join(", "))
-    }
+/// Commits, and what they took.
+#[derive(Default)]
+struct Commits {
+    count: u64,
+    took: Duration,
+    /// Messages of the log that they came in.
+    messages: u64,
+    spent: Spent,
 }
 
-/// The name and the processor time of a process or thread, from its `stat`.
-fn ticks_of(dir: &Path) -> Option<(String, u64)> {
-    let stat = std::fs::read_to_string(dir.join("stat")).ok()?;
-    let (head, rest) = stat.rsplit_once(") ")?;
-    let name = head.split_once('(')?.1.to_owned();
-    let fields: Vec<&str> = rest.split(' ').collect();
-    Some((name, fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?))
+impl Commits {
+    fn per_second(&self) -> f64 {
+        per_second(self.count, self.took)
+    }
+
+    fn in_words(&self) -> String {
+        let each = self.count / self.messages.max(1);
+        format!("{each} a message; {}", self.spent.in_words(self.count, self.took))
+    }
 }
 
 type Writer = tokio::task::JoinHandle<Result<u64, Failure>>;
