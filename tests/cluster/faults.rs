@@ -17,6 +17,8 @@ use uuid::Uuid;
 const GATEWAYS: [&str; 2] = ["a", "b"];
 const WRITERS: u64 = 8;
 const STREAMS: u64 = 6;
+/// How soon writes go on once a majority of the servers has agreed on leaders.
+const RESUMED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Numbers from a seed.
 struct Dice(AtomicU64);
@@ -151,8 +153,14 @@ impl World {
         let writers = self.start_writers();
         tokio::time::sleep(Duration::from_millis(400)).await;
         fault.await;
-        let waited = self.writes_go_on(name).await;
-        println!("{name}: writes went on {waited} ms after it was over");
+        let (waited, led) = tokio::join!(self.writes_go_on(name), self.leaders_come());
+        let after = waited.saturating_sub(led);
+        println!(
+            "{name}: writes went on {} ms after it was over, {} ms after the servers had leaders",
+            waited.as_millis(),
+            after.as_millis()
+        );
+        assert!(after < RESUMED_WITHIN, "after {name} writes went on only after {waited:?}, with leaders after {led:?}");
         tokio::time::sleep(Duration::from_millis(400)).await;
         self.stop.store(true, Ordering::SeqCst);
         for writer in writers {
@@ -161,14 +169,27 @@ impl World {
         self.judge(name).await;
     }
 
-    /// Waits until something is written that was called for from now on; answers how many milliseconds that took.
-    async fn writes_go_on(&self, after: &str) -> u128 {
+    /// Waits until the servers have agreed on who leads them and each part of the log; answers how long that took.
+    async fn leaders_come(self: &Arc<Self>) -> Duration {
+        let (since, world) = (Instant::now(), Arc::clone(self));
+        let led = move || {
+            let logs: Vec<String> = (0..world.partitions).map(|partition| format!("clew_EV_{partition:02}")).collect();
+            while !world.servers.have_leaders(&logs) && since.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            since.elapsed()
+        };
+        tokio::task::spawn_blocking(led).await.expect("asking does not panic")
+    }
+
+    /// Waits until something is written that was called for from now on; answers how long that took.
+    async fn writes_go_on(&self, after: &str) -> Duration {
         let (since, from) = (Instant::now(), self.tick());
         loop {
             let history = self.history.lock().await;
             let written = |operation: &Operation| matches!(operation.outcome, Outcome::Written(_));
             if history.iter().rev().any(|operation| operation.called > from && written(operation)) {
-                return since.elapsed().as_millis();
+                return since.elapsed();
             }
             drop(history);
             assert!(since.elapsed() < Duration::from_secs(60), "after {after} nothing is written any more");
@@ -274,7 +295,7 @@ impl World {
         // What was on its way is answered first.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let waited = self.writes_go_on("the leader was cut off").await;
-        println!("  writes went on {} ms after the leader, server {leader}, was cut off", waited + 500);
+        println!("  writes went on {} ms after the leader, server {leader}, was cut off", waited.as_millis() + 500);
         network.server(leader, "up");
     }
 

@@ -204,6 +204,15 @@ impl Servers {
         self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), b"{\"deleted_details\":true}")
     }
 
+    /// Whether the servers have agreed on who leads them, and who each of these streams.
+    pub(super) fn have_leaders(&self, streams: &[String]) -> bool {
+        let told = |subject: &str| self.ask_within(Duration::from_millis(200), subject, b"");
+        let led = |stream: &String| {
+            told(&format!("$JS.API.STREAM.INFO.{stream}")).is_some_and(|it| it["cluster"]["leader"].is_string())
+        };
+        told("$JS.API.INFO").is_some_and(|it| it["error"].is_null()) && streams.iter().all(led)
+    }
+
     /// Whether a server has all of a stream that its leader has.
     pub(super) fn is_current(&self, stream: &str, index: usize) -> bool {
         let Some(info) = self.info(stream) else { return false };
@@ -246,8 +255,12 @@ impl Servers {
 
     /// Asks the first server, in the protocol that a client speaks.
     fn ask(&self, subject: &str, message: &[u8]) -> Option<serde_json::Value> {
+        self.ask_within(Duration::from_secs(3), subject, message)
+    }
+
+    fn ask_within(&self, within: Duration, subject: &str, message: &[u8]) -> Option<serde_json::Value> {
         let mut connected = TcpStream::connect(&self.addresses[0][0]).ok()?;
-        connected.set_read_timeout(Some(Duration::from_secs(3))).ok()?;
+        connected.set_read_timeout(Some(within)).ok()?;
         let head =
             format!("CONNECT {{\"verbose\":false}}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n", message.len());
         connected.write_all(&[head.as_bytes(), message, b"\r\n"].concat()).ok()?;
