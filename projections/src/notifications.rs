@@ -46,6 +46,25 @@ pub struct Told {
     pub read: bool,
 }
 
+/// Up to where an agent has read, and when they last did.
+#[derive(Default, Serialize, Deserialize)]
+struct Read {
+    up_to: Cursor,
+    at: Timestamp,
+}
+
+impl Read {
+    /// Whether the notification was read. What was read when the log had another number of partitions names no place in
+    /// this one: then all that had come by that time counts as read.
+    fn has(&self, notification: &Notification, partitions: u16) -> bool {
+        if self.up_to.partitions() == partitions {
+            self.up_to.has_seen(notification.position)
+        } else {
+            notification.at <= self.at
+        }
+    }
+}
+
 fn list_key(agent: AgentId) -> Key {
     Key::of(b'N').id(agent.0)
 }
@@ -59,7 +78,7 @@ fn read_key(agent: AgentId) -> Key {
 
 impl Projection for Notifications {
     const NAME: &'static str = "notifications";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn fold(rows: &mut Rows, fact: &Fact) -> Result<(), FoldError> {
         match &fact.event {
@@ -79,11 +98,12 @@ impl Projection for Notifications {
             }
             Event::Agent(AgentEvent::NotificationsRead { up_to }) => {
                 let key = read_key(AgentId(fact.stream.id));
-                let mut read = rows.take::<Cursor>(&key)?.unwrap_or_default();
+                let before = rows.take::<Read>(&key)?.map(|read| read.up_to);
+                let mut furthest = before.filter(|it| usize::from(it.partitions()) == up_to.len()).unwrap_or_default();
                 for (partition, sequence) in (0..).zip(up_to) {
-                    read.advance(Position { partition, sequence: *sequence });
+                    furthest.advance(Position { partition, sequence: *sequence });
                 }
-                rows.put(&key, read);
+                rows.put(&key, Read { up_to: furthest, at: fact.occurred_at });
             }
             Event::Conversation(_)
             | Event::Contact(_)
@@ -107,7 +127,7 @@ impl NotificationReader {
         let end = crate::key::behind(&prefix);
         let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
         self.read(|view| {
-            let read = read_up_to(view, agent)?;
+            let (read, partitions) = (read_up_to(view, agent)?, view.cursor().partitions());
             let mut page = Page::empty();
             for entry in view.range(&from, end.as_deref(), false) {
                 if page.items.len() == limit {
@@ -115,7 +135,7 @@ impl NotificationReader {
                 }
                 let (key, value) = entry?;
                 let notification: Notification = view.decode(&value)?;
-                page.items.push(Told { notification, read: read.has_seen(notification.position) });
+                page.items.push(Told { notification, read: read.has(&notification, partitions) });
                 page.next = Some(page::to_text(&key[prefix.len()..]));
             }
             page.next = None;
@@ -126,17 +146,17 @@ impl NotificationReader {
     /// How many notifications the agent has not read, counted up to [`UNREAD_COUNTED_MAX`].
     pub fn unread(&self, agent: AgentId) -> Result<u64, QueryError> {
         self.read(|view| {
-            let read = read_up_to(view, agent)?;
+            let (read, partitions) = (read_up_to(view, agent)?, view.cursor().partitions());
             let mut unread = 0;
             for entry in view.prefix(list_key(agent), false).take(UNREAD_COUNTED_MAX) {
                 let notification: Notification = view.decode(&entry?.1)?;
-                unread += u64::from(!read.has_seen(notification.position));
+                unread += u64::from(!read.has(&notification, partitions));
             }
             Ok(unread)
         })
     }
 }
 
-fn read_up_to(view: &View<'_>, agent: AgentId) -> Result<Cursor, QueryError> {
+fn read_up_to(view: &View<'_>, agent: AgentId) -> Result<Read, QueryError> {
     Ok(view.get(read_key(agent))?.unwrap_or_default())
 }
