@@ -160,3 +160,70 @@ impl NotificationReader {
 fn read_up_to(view: &View<'_>, agent: AgentId) -> Result<Read, QueryError> {
     Ok(view.get(read_key(agent))?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projection::Spec;
+    use crate::tests::folded;
+    use clew_domain::fact::NewFact;
+    use clew_domain::ids::{CommandId, CorrelationId, EventId, StreamId};
+    use uuid::Uuid;
+
+    const AGENT: AgentId = AgentId(Uuid::from_u128(7));
+
+    fn fact(partition: u16, sequence: u64, second: i64, event: impl Into<Event>) -> Fact {
+        let (event, at) = (event.into(), Timestamp::from_micros(second * 1_000_000));
+        let id = Uuid::from_u64_pair(partition.into(), sequence);
+        let stream = match event {
+            Event::Agent(_) => StreamId::from(AGENT),
+            _ => StreamId::from(ConversationId(id)),
+        };
+        let body = NewFact {
+            id: EventId(id),
+            occurred_at: at,
+            actor: Actor::System,
+            command: CommandId(id),
+            causation: None,
+            correlation: CorrelationId(id),
+            settings_version: 0,
+            event,
+        };
+        Fact { position: Position { partition, sequence }, stream, version: 1, recorded_at: at, body }
+    }
+
+    fn given(partition: u16, sequence: u64, second: i64) -> Fact {
+        let assigned =
+            ConversationEvent::Assigned { to: Assignee::Agent(AGENT), cause: AssignmentCause::ByHand };
+        fact(partition, sequence, second, Event::Conversation(assigned))
+    }
+
+    fn read(sequence: u64, second: i64, up_to: &[u64]) -> Fact {
+        fact(0, sequence, second, Event::Agent(AgentEvent::NotificationsRead { up_to: up_to.to_vec() }))
+    }
+
+    /// Which notifications are shown as read, the newest first.
+    fn shown(facts: &[Fact], partitions: u16) -> Vec<bool> {
+        let mut cursor = Cursor::start(partitions);
+        facts.iter().for_each(|fact| cursor.advance(fact.position));
+        let reader: NotificationReader = Reader::still(folded(Spec::of::<Notifications>(), facts), cursor);
+        let page = reader.page(AGENT, None, 10).expect("a page");
+        let shown: Vec<bool> = page.items.iter().map(|told| told.read).collect();
+        let unread = shown.iter().filter(|read| !**read).count() as u64;
+        assert_eq!(reader.unread(AGENT).expect("a number"), unread);
+        shown
+    }
+
+    #[test]
+    fn what_was_read_before_the_log_had_other_partitions_is_told_by_its_time() {
+        // 500 facts of one partition, moved into two: what is given later stands at low positions.
+        let mut facts = vec![given(0, 5, 10), given(1, 6, 20), read(7, 30, &[500])];
+        assert_eq!(shown(&facts, 2), [true, true]);
+        facts.extend([given(0, 8, 40), given(1, 9, 50)]);
+        assert_eq!(shown(&facts, 2), [false, false, true, true], "what came since is new");
+        facts.push(read(10, 60, &[8, 6]));
+        assert_eq!(shown(&facts, 2), [false, true, true, true], "now it is told by positions again");
+        facts.push(read(11, 70, &[8, 9]));
+        assert_eq!(shown(&facts, 2), [true; 4]);
+    }
+}

@@ -99,6 +99,7 @@ async fn examine(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result
     match digests::replay(&store, 0, &mut told).await {
         Ok(replayed) => {
             verdict.digests = replayed.agreeing;
+            verdict.digests_elsewhere = replayed.elsewhere;
             verdict.findings.extend(replayed.findings);
         }
         // What can't be read was named with the facts.
