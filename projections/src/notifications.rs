@@ -193,8 +193,7 @@ mod tests {
     }
 
     fn given(partition: u16, sequence: u64, second: i64) -> Fact {
-        let assigned =
-            ConversationEvent::Assigned { to: Assignee::Agent(AGENT), cause: AssignmentCause::ByHand };
+        let assigned = ConversationEvent::Assigned { to: Assignee::Agent(AGENT), cause: AssignmentCause::ByHand };
         fact(partition, sequence, second, Event::Conversation(assigned))
     }
 

@@ -249,6 +249,10 @@ impl EventStore for Store {
         head
     }
 
+    fn catch_up(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Self::catch_up(self).boxed()
+    }
+
     fn cursor_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Cursor, StoreError>> {
         async move {
             let mut cursor = Cursor::start(self.partitions());

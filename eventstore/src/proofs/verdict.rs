@@ -247,7 +247,11 @@ impl fmt::Display for Verdict {
             writeln!(
                 f,
                 "What was recorded as shown before the log was moved and parted otherwise ({}) can be checked where it was.",
-                if self.digests_elsewhere == 1 { "once".to_owned() } else { format!("{} times", self.digests_elsewhere) }
+                if self.digests_elsewhere == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{} times", self.digests_elsewhere)
+                }
             )?;
         }
         for (name, size, at) in &self.witnesses {

@@ -194,9 +194,8 @@ where
     bar.finish();
     let done = done?;
     let trees: Vec<_> = signed.iter().map(|signed| (signed.size, RootHash::new(signed.root.0))).collect();
-    let moved = |(size, root): &(u64, RootHash)| {
-        Event::Installation(InstallationEvent::LogMoved { size: *size, root: *root })
-    };
+    let moved =
+        |(size, root): &(u64, RootHash)| Event::Installation(InstallationEvent::LogMoved { size: *size, root: *root });
     let record: Vec<Event> = trees.iter().map(moved).collect();
     // It is written at once, or not at all.
     let behind = facts_behind(to, &done.upto, record.len() + 1).await?;

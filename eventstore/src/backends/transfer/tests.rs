@@ -324,7 +324,9 @@ async fn a_content_that_two_partitions_bring_in_is_brought_by_one() {
     let from = open(here.path());
     for number in [0, 1] {
         let write = conformance::write(conformance::stream(number), 0, 5..6);
-        from.append(Commit { writes: vec![write], contents: vec![conformance::content(5, 300)] }).await.expect("written");
+        from.append(Commit { writes: vec![write], contents: vec![conformance::content(5, 300)] })
+            .await
+            .expect("written");
     }
     let facts = Merged::new(&from).next(10).await.expect("facts");
     let shares = shares(facts, &to, &mut Cursor::start(3));

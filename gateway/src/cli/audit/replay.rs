@@ -86,7 +86,10 @@ async fn replay_all(store: &dyn EventStore) -> Result<Replayed, StoreError> {
 fn told(replayed: &Replayed) -> Result<(), Failure> {
     println!("Records of what was shown that agree with the log replayed: {}.", replayed.agreeing);
     if replayed.elsewhere > 0 {
-        println!("Of before the log was moved and parted otherwise, to be checked where it was: {}.", replayed.elsewhere);
+        println!(
+            "Of before the log was moved and parted otherwise, to be checked where it was: {}.",
+            replayed.elsewhere
+        );
     }
     replayed.findings.iter().for_each(|finding| println!("{finding}"));
     if replayed.findings.is_empty() {
