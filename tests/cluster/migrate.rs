@@ -213,6 +213,9 @@ fn a_log_is_parted_on_a_cluster_and_comes_together_in_a_directory() {
         let (went, said) = text_of(&back, &gateway);
         assert!(went && said.contains("/moved-2+"), "{said}");
     }
+    let archive = verified(&gateway, &new_key);
+    assert_eq!(archive.matches("SOUND\n").count(), 3, "{archive}");
+    assert!(!archive.contains("NOT SOUND"), "{archive}");
     let server = Server::start(&two, &log, &token, &["--digest-interval-s", "1"]);
     for (told, before) in told.iter().zip(&before).skip(1) {
         assert_eq!(shown(&server, told), *before);
