@@ -93,14 +93,12 @@ pub async fn record(app: &AppState) -> Result<u64, Problem> {
 
 /// Several gateways may come to it at once: the command has the same id in each.
 fn id_of(app: &AppState, digest: &StateDigest, moved: Option<&Fact>) -> CommandId {
-    match &app.cluster {
-        None => CommandId(Uuid::new_v4()),
-        Some(_) => {
-            let place = Uuid::from_u64_pair(digest.partition.into(), digest.after);
-            // The same place of the log before a move is another one.
-            derive::consequence(place, "digest", moved.map_or(Uuid::nil(), |moved| moved.id.0))
-        }
+    if app.cluster.is_none() {
+        return CommandId(Uuid::new_v4());
     }
+    let place = Uuid::from_u64_pair(digest.partition.into(), digest.after);
+    // The same place of the log before a move is another one.
+    derive::consequence(place, "digest", moved.map_or(Uuid::nil(), |moved| moved.id.0))
 }
 
 /// The fact with which positions became others last, if they did.
@@ -108,9 +106,9 @@ async fn last_move(app: &AppState) -> Result<Option<Fact>, Problem> {
     let filter = Filter { action: Some(Action::LogMoved), ..Filter::default() };
     let moves = app.projections.audit().page(&filter, Order::Newest, None, MOVES_LOOKED_BACK)?;
     for entry in moves.items {
-        let moved = fact_at(app, entry.position).await?.filter(moved_to_other_positions);
-        if moved.is_some() {
-            return Ok(moved);
+        let last = fact_at(app, entry.position).await?.filter(moved_to_other_positions);
+        if last.is_some() {
+            return Ok(last);
         }
     }
     Ok(None)

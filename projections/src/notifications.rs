@@ -172,13 +172,11 @@ mod tests {
 
     const AGENT: AgentId = AgentId(Uuid::from_u128(7));
 
-    fn fact(partition: u16, sequence: u64, second: i64, event: impl Into<Event>) -> Fact {
-        let (event, at) = (event.into(), Timestamp::from_micros(second * 1_000_000));
+    fn fact(partition: u16, sequence: u64, second: i64, event: Event) -> Fact {
+        let at = Timestamp::from_micros(second * 1_000_000);
         let id = Uuid::from_u64_pair(partition.into(), sequence);
-        let stream = match event {
-            Event::Agent(_) => StreamId::from(AGENT),
-            _ => StreamId::from(ConversationId(id)),
-        };
+        let is_agents = matches!(event, Event::Agent(_));
+        let stream = if is_agents { StreamId::from(AGENT) } else { StreamId::from(ConversationId(id)) };
         let body = NewFact {
             id: EventId(id),
             occurred_at: at,
@@ -204,7 +202,9 @@ mod tests {
     /// Which notifications are shown as read, the newest first.
     fn shown(facts: &[Fact], partitions: u16) -> Vec<bool> {
         let mut cursor = Cursor::start(partitions);
-        facts.iter().for_each(|fact| cursor.advance(fact.position));
+        for fact in facts {
+            cursor.advance(fact.position);
+        }
         let reader: NotificationReader = Reader::still(folded(Spec::of::<Notifications>(), facts), cursor);
         let page = reader.page(AGENT, None, 10).expect("a page");
         let shown: Vec<bool> = page.items.iter().map(|told| told.read).collect();

@@ -135,6 +135,7 @@ impl SigningKey {
 
     /// The same key under the name of the log whose facts have other positions than they had under this one: another tree
     /// under the same name would be a fork. Behind the first name stands how often that came to pass.
+    #[must_use]
     pub fn after_move(&self) -> Self {
         let times = |(first, times): (&str, &str)| Some((first.to_owned(), times.parse::<u32>().ok()?));
         let (first, times) = self.name.rsplit_once(MOVED).and_then(times).unwrap_or((self.name.clone(), 0));

@@ -250,10 +250,12 @@ impl Move<'_> {
     fn report(&self, done: &Transferred, signed: &[Checkpoint], key: Option<&VerifierKey>) {
         println!("{} facts and {} contents were moved and compared one by one.", done.facts, done.contents);
         match key {
-            None => signed.iter().for_each(|it| println!("Their root is the one that was signed: {}", it.root)),
+            None => println!("Their root is the one that was signed: {}", signed[0].root),
             Some(key) => {
                 println!("All but their positions is as it was. The new log tells with which roots the old one ended:");
-                signed.iter().for_each(|it| println!("  {}, {} facts: {}", it.origin, it.size, it.root));
+                for tree in signed {
+                    println!("  {}, {} facts: {}", tree.origin, tree.size, tree.root);
+                }
                 println!("Give auditors the new public key by another way, and keep {}", self.from.display());
                 println!("for what was signed before:\n{key}");
             }

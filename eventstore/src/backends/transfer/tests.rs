@@ -126,7 +126,9 @@ async fn leaves(store: &(impl EventStore + LeafSource)) -> Vec<Vec<Leaf>> {
 async fn without_positions(store: &(impl EventStore + LeafSource)) -> Vec<Vec<u8>> {
     let nowhere = Position { partition: 0, sequence: 0 };
     let mut facts: Vec<_> = leaves(store).await.into_iter().flatten().map(|leaf| leaf.bytes).collect();
-    facts.iter_mut().for_each(|bytes| codec::fill_in_position(bytes, nowhere));
+    for bytes in &mut facts {
+        codec::fill_in_position(bytes, nowhere);
+    }
     facts.sort_by_key(|bytes| {
         let header = codec::decode_header(bytes).expect("a fact");
         (header.stream.id, header.place.version)

@@ -38,11 +38,10 @@ impl Verify {
         let since = self.since.as_deref().map(read).transpose()?;
         let against = Against { key: &key, since: since.as_deref(), witnesses: &witnesses };
         let bar = bar();
-        let copies = (0..).take_while(|partition| copy_of(&self.directory, *partition).join("facts").is_dir()).count();
         let verdicts = if self.directory.join("facts").is_dir() {
             examine(&self.directory, None, against, &bar).await.map(|verdict| vec![verdict])
-        } else if copies > 0 {
-            examine_copies(&self.directory, copies, against, &bar).await
+        } else if is_copy(&self.directory, 0) {
+            examine_copies(&self.directory, against, &bar).await
         } else {
             bundles(&self.directory, against, &bar)
         };
@@ -78,20 +77,20 @@ fn bundles(directory: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<
 }
 
 /// Examines the copies of all partitions that a gateway of a cluster has. A checkpoint that was kept before is of one of them.
-async fn examine_copies(
-    data: &Path,
-    copies: usize,
-    against: Against<'_>,
-    bar: &ProgressBar,
-) -> Result<Vec<Verdict>, Failure> {
+async fn examine_copies(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<Vec<Verdict>, Failure> {
     let mut verdicts = Vec::new();
-    for partition in (0..).take(copies) {
+    for partition in (0..).take_while(|partition| is_copy(data, *partition)) {
         let key = against.key.of_partition(partition);
         let since = against.since.filter(|text| text.lines().next() == Some(key.name()));
         let against = Against { key: &key, since, witnesses: against.witnesses };
         verdicts.push(examine(data, Some(partition), against, bar).await?);
     }
     Ok(verdicts)
+}
+
+/// Whether a directory holds a gateway's copy of a partition; in what was exported lie bundles under the same names.
+fn is_copy(data: &Path, partition: u16) -> bool {
+    copy_of(data, partition).join("facts").is_dir()
 }
 
 /// Examines a data directory, or in it the copy of a partition. A log that does not even open is a finding like any other.
