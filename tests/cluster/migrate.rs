@@ -101,13 +101,14 @@ fn shown(server: &Server, told: &Value) -> String {
     server.get(&conversation(told)).json()["entries"].to_string()
 }
 
-/// Ends the command after a while, as a power cut would, unless it is done by then.
-fn break_off(arguments: &[&str], data: &Path, after: Duration) {
+/// Ends the command as a power cut would, as soon as this holds; it may have come to its end before.
+fn break_off(arguments: &[&str], data: &Path, holds: impl Fn() -> bool) {
     let mut command = Command::new(clew());
     command.args(arguments).arg("--data").arg(data).env_remove("CLEW_CONFIG");
     let mut broken_off = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    std::thread::sleep(after);
-    // It may be done.
+    while !holds() && broken_off.try_wait().expect("it is a child").is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let _ = broken_off.kill();
     broken_off.wait().expect("it has ended");
 }
@@ -165,10 +166,11 @@ fn a_log_is_parted_on_a_cluster_and_comes_together_in_a_directory() {
 
     let moving = ["migrate", "--from", &text(&one), "--to", &servers.addresses()];
     let moving = [&moving[..], &["--store-replicas", "1", "--store-partitions", "3"]].concat();
-    for after_ms in [60, 120, 240, 480] {
-        break_off(&moving, &gateway, Duration::from_millis(after_ms));
-    }
-    // The last one may have come to its end.
+    let messages_in =
+        |stream: &str| servers.info(stream).map_or(0, |info| info["state"]["messages"].as_u64().unwrap_or(0));
+    break_off(&moving, &gateway, || messages_in("clew_CT_01") > 0);
+    break_off(&moving, &gateway, || messages_in("clew_CT_01") > 20);
+    break_off(&moving, &gateway, || (0..3).any(|partition| messages_in(&format!("clew_EV_0{partition}")) > 3));
     if one.join("keys").exists() {
         let (went, said) = text_of(&moving, &gateway);
         let (size, root) = checkpoint(&one);
@@ -194,8 +196,7 @@ fn a_log_is_parted_on_a_cluster_and_comes_together_in_a_directory() {
     assert_eq!(moved.len(), 1, "{moved:?}");
     assert!(moved[0].to_string().contains(&checkpoint(&one).0.to_string()), "{moved:?}");
     for partition in 0..3 {
-        let contents = servers.info(&format!("clew_CT_0{partition}")).expect("a stream");
-        let count = contents["state"]["messages"].as_u64().expect("a number");
+        let count = messages_in(&format!("clew_CT_0{partition}"));
         assert!(count > 20, "contents lie with their facts: {count} in partition {partition}");
     }
     server.done("POST", &mask(&told[0]), &json!({}));
@@ -208,7 +209,7 @@ fn a_log_is_parted_on_a_cluster_and_comes_together_in_a_directory() {
     assert_eq!(new_key.split('+').next_back(), old_key.split('+').next_back(), "it is the same key");
 
     let back = ["migrate", "--from", &text(&gateway), "--to", &text(&two)];
-    break_off(&back, &gateway, Duration::from_millis(300));
+    break_off(&back, &gateway, || two.join("facts").exists());
     if gateway.join("keys").exists() {
         let (went, said) = text_of(&back, &gateway);
         assert!(went && said.contains("/moved-2+"), "{said}");
