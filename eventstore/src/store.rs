@@ -75,7 +75,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// How far the durable log reaches.
     fn head(&self) -> Cursor;
 
-    /// Waits until reads show all that was durable when this was called, whoever wrote it; at once where nobody else writes.
+    /// Waits until reads show all that was durable when this was called, whoever wrote it; at once where nobody else
+    /// writes.
     fn catch_up(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         ready(Ok(())).boxed()
     }

@@ -25,7 +25,8 @@ const FACTS_MAX: usize = 50_000;
 const FACTS_READ_MAX: usize = 4_096;
 /// So many digests for each partition are looked at to find its last; where it is not among them, it begins anew.
 const LOOKED_BACK: usize = 16;
-/// So many records of moves are looked at to find the last into another number of partitions: one such has one for each.
+/// So many records of moves are looked at to find the last into another number of partitions: one such has one for
+/// each.
 const MOVES_LOOKED_BACK: usize = 200;
 /// How long the view may take to see the facts that a digest is about.
 const VIEW_BEHIND_MAX: Duration = Duration::from_secs(30);

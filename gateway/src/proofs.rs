@@ -123,8 +123,9 @@ fn write(key: &SigningKey, directory: &Path) -> Result<(), ProofError> {
     std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
 }
 
-/// Gives the key that signs the log in `from` to a log that begins in `to` with the same facts at other positions: under
-/// another name, since its trees are others. Whatever else is in `to` is refused; the same key there already is not.
+/// Gives the key that signs the log in `from` to a log that begins in `to` with the same facts at other positions:
+/// under another name, since its trees are others. Whatever else is in `to` is refused; the same key there already is
+/// not.
 pub(crate) fn begin_anew(from: &Path, to: &Path) -> Result<VerifierKey, ProofError> {
     let read = |directory: &Path| {
         let path = directory.join(KEY);

@@ -127,8 +127,8 @@ impl AppState {
         Self(Arc::new(parts))
     }
 
-    /// Waits until every view has seen all up to `cursor`, at most so long. Refuses a position that the log has not, such as
-    /// one of before it was moved into another number of partitions.
+    /// Waits until every view has seen all up to `cursor`, at most so long. Refuses a position that the log has not,
+    /// such as one of before it was moved into another number of partitions.
     pub async fn wait_for(&self, cursor: &Cursor, at_most: Duration) -> Result<(), Problem> {
         if cursor.partitions() > self.store.partitions() {
             return Err(not_of_this_log());

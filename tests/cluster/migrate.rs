@@ -1,6 +1,6 @@
 //! `clew migrate` with the program itself: a log that was served from a directory goes to a cluster and back. With one
-//! partition it stays the same log for whoever reads it, proves it, or holds a position of it; with several it says the same
-//! at other positions, and is signed anew.
+//! partition it stays the same log for whoever reads it, proves it, or holds a position of it; with several it says the
+//! same at other positions, and is signed anew.
 
 use super::gateways::{conversation, receive, until};
 use super::server::{Servers, is_there};

@@ -1,7 +1,8 @@
-//! Takes a log over from one store into another. Where both have as many partitions it stays as it is: the same bytes at
-//! the same positions, so that its Merkle trees, what was signed of them, and every position that anybody holds stay
-//! valid. Otherwise each fact keeps all its bytes but its position (ADR 0014). Each fact and each content is read back and
-//! compared. An interrupted transfer goes on where it was. Keys, and who may write meanwhile, are the caller's business.
+//! Takes a log over from one store into another. Where both have as many partitions it stays as it is: the same bytes
+//! at the same positions, so that its Merkle trees, what was signed of them, and every position that anybody holds stay
+//! valid. Otherwise each fact keeps all its bytes but its position (ADR 0014). Each fact and each content is read back
+//! and compared. An interrupted transfer goes on where it was. Keys, and who may write meanwhile, are the caller's
+//! business.
 
 mod merged;
 mod placed;
@@ -95,8 +96,8 @@ pub enum TransferError {
     },
     /// The other store's log is another one.
     #[error(
-        "fact {} of partition {} is another there than here: what is there is not a beginning of this log; name an empty \
-         place", .0.sequence, .0.partition
+        "fact {} of partition {} is another there than here: what is there is not a beginning of this log; name an \
+         empty place", .0.sequence, .0.partition
     )]
     AnotherFact(Position),
     /// A content is not what it was.
@@ -113,9 +114,9 @@ struct Share<F = Moved> {
     facts: Vec<F>,
 }
 
-/// Brings all facts of `from`, with their contents, into `to`, which holds none or the first of them, and compares each:
-/// equal to the byte, but for its position where the stores have different numbers of partitions.
-/// `progress` is told how many facts are done, and of how many.
+/// Brings all facts of `from`, with their contents, into `to`, which holds none or the first of them, and compares
+/// each: equal to the byte, but for its position where the stores have different numbers of partitions. `progress` is
+/// told how many facts are done, and of how many.
 ///
 /// Nobody else may write to either meanwhile: what is written to `from` is left out, what is written to `to` ends this
 /// with [`TransferError::AnotherFact`].
@@ -178,8 +179,8 @@ where
     }
 }
 
-/// What lies behind `there`, with the contents that each share brings in. One that facts of two partitions bring in comes
-/// with the first: at once, both would store it.
+/// What lies behind `there`, with the contents that each share brings in. One that facts of two partitions bring in
+/// comes with the first: at once, both would store it.
 fn missing<'a>(shares: &'a [Share], there: &Cursor) -> Vec<(Share<&'a Moved>, Vec<ContentId>)> {
     let mut brought = HashSet::new();
     let missing = shares.iter().map(|Share { partition, facts }| {

@@ -133,8 +133,8 @@ impl SigningKey {
         Self { name: name_of(&self.name, partition), key: self.key.clone() }
     }
 
-    /// The same key under the name of the log whose facts have other positions than they had under this one: another tree
-    /// under the same name would be a fork. Behind the first name stands how often that came to pass.
+    /// The same key under the name of the log whose facts have other positions than they had under this one: another
+    /// tree under the same name would be a fork. Behind the first name stands how often that came to pass.
     #[must_use]
     pub fn after_move(&self) -> Self {
         let times = |(first, times): (&str, &str)| Some((first.to_owned(), times.parse::<u32>().ok()?));

@@ -246,7 +246,8 @@ impl fmt::Display for Verdict {
         if self.digests_elsewhere > 0 {
             writeln!(
                 f,
-                "What was recorded as shown before the log was moved and parted otherwise ({}) can be checked where it was.",
+                "What was recorded as shown before the log was moved and parted otherwise ({}) can be checked where it \
+                 was.",
                 if self.digests_elsewhere == 1 {
                     "once".to_owned()
                 } else {

@@ -1,6 +1,7 @@
 //! `clew migrate`: moves the log, with its keys, from a directory to a cluster or back, while no server runs. With one
-//! partition there and here it stays the same log: facts, positions, its Merkle tree and the key that signs it go along.
-//! With several, facts have other positions there, and signing begins anew. Interrupted, it goes on where it was.
+//! partition there and here it stays the same log: facts, positions, its Merkle tree and the key that signs it go
+//! along. With several, facts have other positions there, and signing begins anew. Interrupted, it goes on where it
+//! was.
 
 use super::progress::Progress;
 use super::{Exit, Failure};
@@ -37,8 +38,8 @@ pub(super) struct Migrate {
     /// What the names of the streams on the cluster begin with [default: clew]
     #[arg(long, env = "CLEW_STORE_PREFIX", value_name = "NAME")]
     store_prefix: Option<String>,
-    /// Into how many partitions the log is parted on the cluster, for ever; with more than one, positions and receipts of
-    /// before do not hold there [default: 1]
+    /// Into how many partitions the log is parted on the cluster, for ever; with more than one, positions and receipts
+    /// of before do not hold there [default: 1]
     #[arg(long, env = "CLEW_STORE_PARTITIONS", value_name = "COUNT")]
     store_partitions: Option<u16>,
     /// On how many servers of the cluster each stream lies [default: 3]
@@ -225,8 +226,8 @@ impl Move<'_> {
     fn announce(&self) {
         if !self.keeps {
             println!(
-                "The log has another number of partitions there. Facts keep all but their positions: positions and receipts \
-                 of before do not hold there, and signing begins anew."
+                "The log has another number of partitions there. Facts keep all but their positions: positions and \
+                 receipts of before do not hold there, and signing begins anew."
             );
         }
     }

@@ -76,7 +76,8 @@ fn bundles(directory: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<
     Ok(verdicts)
 }
 
-/// Examines the copies of all partitions that a gateway of a cluster has. A checkpoint that was kept before is of one of them.
+/// Examines the copies of all partitions that a gateway of a cluster has. A checkpoint that was kept before is of one
+/// of them.
 async fn examine_copies(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<Vec<Verdict>, Failure> {
     let mut verdicts = Vec::new();
     for partition in (0..).take_while(|partition| is_copy(data, *partition)) {
@@ -93,7 +94,8 @@ fn is_copy(data: &Path, partition: u16) -> bool {
     copy_of(data, partition).join("facts").is_dir()
 }
 
-/// Examines a data directory, or in it the copy of a partition. A log that does not even open is a finding like any other.
+/// Examines a data directory, or in it the copy of a partition. A log that does not even open is a finding like any
+/// other.
 async fn examine(data: &Path, copy: Option<u16>, against: Against<'_>, bar: &ProgressBar) -> Result<Verdict, Failure> {
     let lock = File::open(data.join("clew.lock"));
     if lock.as_ref().is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
