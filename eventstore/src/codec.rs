@@ -154,10 +154,15 @@ pub fn encode_unplaced(stream: StreamId, fact: &NewFact, salt: [u8; 16], out: &m
 
 /// Fills in the place of an encoded fact.
 pub fn fill_in_place(bytes: &mut [u8], place: Place) {
-    bytes[4..6].copy_from_slice(&place.position.partition.to_le_bytes());
-    bytes[8..16].copy_from_slice(&place.position.sequence.to_le_bytes());
+    fill_in_position(bytes, place.position);
     bytes[32..40].copy_from_slice(&place.version.to_le_bytes());
     bytes[40..48].copy_from_slice(&place.recorded_at.micros().to_le_bytes());
+}
+
+/// Fills in where in the log an encoded fact stands, and leaves all else as it is.
+pub(crate) fn fill_in_position(bytes: &mut [u8], position: Position) {
+    bytes[4..6].copy_from_slice(&position.partition.to_le_bytes());
+    bytes[8..16].copy_from_slice(&position.sequence.to_le_bytes());
 }
 
 /// The bytes of a fact: the same fact and salt give the same bytes.

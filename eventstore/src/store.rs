@@ -7,7 +7,7 @@ use clew_domain::content::ContentId;
 use clew_domain::fact::{Fact, NewFact, Position};
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::sync::Arc;
@@ -74,6 +74,12 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// How far the durable log reaches.
     fn head(&self) -> Cursor;
+
+    /// Waits until reads show all that was durable when this was called, whoever wrote it; at once where nobody else
+    /// writes.
+    fn catch_up(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(Ok(())).boxed()
+    }
 
     /// The position of the last fact recorded at or before `at`, for each partition.
     fn cursor_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Cursor, StoreError>>;

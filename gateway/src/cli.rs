@@ -69,7 +69,11 @@ enum Command {
     Backup(backup::Backup),
     /// Make a data directory from a backup
     Restore(backup::Restore),
-    /// Move the log between a directory and a cluster, while no server runs; it stays the same log
+    /// Move the log between a directory and a cluster, while no server runs
+    ///
+    /// With one partition on the cluster it stays the same log. With several, each fact keeps all but its position:
+    /// positions and receipts of before do not hold in the new log, which is signed with the same key under another
+    /// name. The old directory is kept for what was signed before. Interrupted, the same command goes on where it was.
     Migrate(Box<migrate::Migrate>),
     /// Examine every byte of the data directory, while no server runs
     Doctor(doctor::Doctor),

@@ -6,11 +6,11 @@ use crate::state::AppState;
 use clew_domain::conversation::{Conversation, Standing};
 use clew_domain::decider::Decider;
 use clew_domain::derive;
-use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event, Position};
+use clew_domain::fact::{Actor, Aggregate, CommandMeta, Event, Fact, Position};
 use clew_domain::ids::{CommandId, ConversationId, StreamKind};
 use clew_domain::installation::{Command, InstallationEvent, StateDigest};
 use clew_eventstore::cursor::Cursor;
-use clew_eventstore::proofs::digests::hash_of;
+use clew_eventstore::proofs::digests::{hash_of, moved_to_other_positions};
 use clew_projections::action::Action;
 use clew_projections::audit::{Filter, Order};
 use clew_projections::queues::Row;
@@ -25,6 +25,9 @@ const FACTS_MAX: usize = 50_000;
 const FACTS_READ_MAX: usize = 4_096;
 /// So many digests for each partition are looked at to find its last; where it is not among them, it begins anew.
 const LOOKED_BACK: usize = 16;
+/// So many records of moves are looked at to find the last into another number of partitions: one such has one for
+/// each.
+const MOVES_LOOKED_BACK: usize = 200;
 /// How long the view may take to see the facts that a digest is about.
 const VIEW_BEHIND_MAX: Duration = Duration::from_secs(30);
 
@@ -67,13 +70,14 @@ pub async fn run(app: AppState) {
 
 /// Records what is shown of everything since the last digest, and says how many digests that took.
 pub async fn record(app: &AppState) -> Result<u64, Problem> {
-    let mut upto = begin(app).await?;
+    let moved = last_move(app).await?;
+    let mut upto = begin(app, moved.as_ref()).await?;
     let mut recorded = 0;
     for (partition, upto) in (0..).zip(&mut upto) {
         while *upto < app.store.head().sequence(partition) {
             let (next, digest) = digest(app, partition, *upto).await?;
             if let Some(digest) = digest {
-                let id = id_of(app, &digest);
+                let id = id_of(app, &digest, moved.as_ref());
                 let version = app.directory.settings().version;
                 let meta = CommandMeta::first(id, Actor::System, app.clock.now(), version);
                 app.readings.command(app.store.as_ref(), &meta, &Command::RecordState(digest)).await?;
@@ -89,17 +93,36 @@ pub async fn record(app: &AppState) -> Result<u64, Problem> {
 }
 
 /// Several gateways may come to it at once: the command has the same id in each.
-fn id_of(app: &AppState, digest: &StateDigest) -> CommandId {
-    match &app.cluster {
-        None => CommandId(Uuid::new_v4()),
-        Some(_) => {
-            derive::consequence(Uuid::from_u64_pair(digest.partition.into(), digest.after), "digest", Uuid::nil())
-        }
+fn id_of(app: &AppState, digest: &StateDigest, moved: Option<&Fact>) -> CommandId {
+    if app.cluster.is_none() {
+        return CommandId(Uuid::new_v4());
     }
+    let place = Uuid::from_u64_pair(digest.partition.into(), digest.after);
+    // The same place of the log before a move is another one.
+    derive::consequence(place, "digest", moved.map_or(Uuid::nil(), |moved| moved.id.0))
 }
 
-/// Up to where each partition is digested. The trail may be behind: then some of it is digested once more.
-async fn begin(app: &AppState) -> Result<Vec<u64>, Problem> {
+/// The fact with which positions became others last, if they did.
+async fn last_move(app: &AppState) -> Result<Option<Fact>, Problem> {
+    let filter = Filter { action: Some(Action::LogMoved), ..Filter::default() };
+    let moves = app.projections.audit().page(&filter, Order::Newest, None, MOVES_LOOKED_BACK)?;
+    for entry in moves.items {
+        let last = fact_at(app, entry.position).await?.filter(moved_to_other_positions);
+        if last.is_some() {
+            return Ok(last);
+        }
+    }
+    Ok(None)
+}
+
+async fn fact_at(app: &AppState, at: Position) -> Result<Option<Fact>, Problem> {
+    let before = Position { sequence: at.sequence - 1, ..at };
+    Ok(app.store.read_all(before, 1).await?.into_iter().next())
+}
+
+/// Up to where each partition is digested since positions became others. The trail may be behind: then some of it is
+/// digested once more.
+async fn begin(app: &AppState, moved: Option<&Fact>) -> Result<Vec<u64>, Problem> {
     // Beside other gateways, which may have recorded some meanwhile, the trail is asked each time.
     if app.cluster.is_none()
         && let Some(known) = &*app.digests.upto.lock().unwrap_or_else(PoisonError::into_inner)
@@ -110,11 +133,11 @@ async fn begin(app: &AppState) -> Result<Vec<u64>, Problem> {
     let filter = Filter { action: Some(Action::StateDigested), ..Filter::default() };
     let latest = upto.len() * LOOKED_BACK;
     let last = app.projections.audit().page(&filter, Order::Newest, None, latest)?;
-    for entry in last.items {
+    let since = moved.map_or(0, |moved| moved.position.sequence);
+    for entry in last.items.into_iter().filter(|entry| entry.position.sequence > since) {
         // Which partition it is of does not stand in the trail.
-        let before = Position { sequence: entry.position.sequence - 1, ..entry.position };
-        let facts = app.store.read_all(before, 1).await?;
-        if let Some(Event::Installation(InstallationEvent::StateDigested(digest))) = facts.first().map(|it| &it.event)
+        let fact = fact_at(app, entry.position).await?;
+        if let Some(Event::Installation(InstallationEvent::StateDigested(digest))) = fact.as_ref().map(|it| &it.event)
             && let Some(upto @ None) = upto.get_mut(usize::from(digest.partition))
         {
             *upto = Some(digest.upto);

@@ -6,7 +6,7 @@ use crate::cluster::Membership;
 use clew_eventstore::observer::{CommitObserver, LeafSource};
 pub use clew_eventstore::proofs::Log;
 use clew_eventstore::proofs::log::CHECKPOINT;
-use clew_eventstore::proofs::{Follower, ProofError, SignedCheckpoint, SigningKey, Standing};
+use clew_eventstore::proofs::{Follower, ProofError, SignedCheckpoint, SigningKey, Standing, VerifierKey};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ pub fn open(directory: &Path, public_url: Option<&str>, partitions: u16) -> Resu
             if (0..partitions).any(|partition| directory_of(directory, partition).join(CHECKPOINT).exists()) {
                 return without_key(directory, &path, partitions);
             }
-            draw(directory, &path, public_url)?
+            draw(directory, public_url)?
         }
         Err(error) => return Err(io(&path)(error)),
     };
@@ -100,10 +100,17 @@ impl CommitObserver for Followers {
     }
 }
 
-fn draw(directory: &Path, path: &Path, public_url: Option<&str>) -> Result<SigningKey, ProofError> {
+fn draw(directory: &Path, public_url: Option<&str>) -> Result<SigningKey, ProofError> {
     let host = public_url.and_then(|url| url.split_once("://")).map(|(_, host)| host);
     let name = host.map_or_else(|| format!("clew.localhost/{}", Uuid::new_v4()), |host| format!("{host}/v1/audit"));
     let key = SigningKey::generate(&name)?;
+    write(&key, directory)?;
+    Ok(key)
+}
+
+/// Writes both keys into a directory that has no secret one.
+fn write(key: &SigningKey, directory: &Path) -> Result<(), ProofError> {
+    let path = directory.join(KEY);
     let write = |path: &Path, mode: u32, text: &str| {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         writeln!(file, "{text}")?;
@@ -112,9 +119,35 @@ fn draw(directory: &Path, path: &Path, public_url: Option<&str>) -> Result<Signi
     let public = directory.join(PUBLIC_KEY);
     let _ = std::fs::remove_file(&public);
     write(&public, 0o644, &key.verifier().to_string()).map_err(io(&public))?;
-    write(path, 0o600, &key.to_secret_text()).map_err(io(path))?;
-    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))?;
-    Ok(key)
+    write(&path, 0o600, &key.to_secret_text()).map_err(io(&path))?;
+    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
+}
+
+/// Gives the key that signs the log in `from` to a log that begins in `to` with the same facts at other positions:
+/// under another name, since its trees are others. Whatever else is in `to` is refused; the same key there already is
+/// not.
+pub(crate) fn begin_anew(from: &Path, to: &Path) -> Result<VerifierKey, ProofError> {
+    let read = |directory: &Path| {
+        let path = directory.join(KEY);
+        std::fs::read_to_string(&path).map(zeroize::Zeroizing::new).map_err(io(&path))
+    };
+    let key = SigningKey::from_secret_text(&read(from)?)?.after_move();
+    let verifier = key.verifier();
+    if to.exists() {
+        let there = SigningKey::from_secret_text(&read(to)?)?;
+        let why = || format!("{} holds what another log is signed with: name a new directory", to.display());
+        return if there.verifier() == verifier { Ok(verifier) } else { Err(ProofError::Stopped(why())) };
+    }
+    let under_way = to.with_extension("under-way");
+    if under_way.exists() {
+        std::fs::remove_dir_all(&under_way).map_err(io(&under_way))?;
+    }
+    std::fs::create_dir_all(&under_way).map_err(io(&under_way))?;
+    write(&key, &under_way)?;
+    std::fs::rename(&under_way, to).map_err(io(to))?;
+    let parent = to.parent().unwrap_or(to);
+    std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(io(parent))?;
+    Ok(verifier)
 }
 
 /// Writes the public key beside the secret one that lies in this directory.
@@ -253,5 +286,20 @@ mod tests {
         for log in proofs.logs() {
             assert_eq!(log.checkpoint().expect("signed at start").checkpoint().size, 0);
         }
+    }
+
+    #[test]
+    fn the_key_goes_to_other_positions_under_another_name_and_nowhere_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (here, there) = (directory.path().join("here"), directory.path().join("there"));
+        let old = open(&here, None, 1).expect("a new log")[0].verifier();
+        let new = begin_anew(&here, &there).expect("a key");
+        assert_eq!(new.name(), format!("{}/moved-1", old.name()));
+        assert_eq!(begin_anew(&here, &there).expect("the same").to_string(), new.to_string(), "begun again");
+        let logs = open(&there, None, 3).expect("new trees");
+        assert_eq!(logs[2].verifier(), new.of_partition(2));
+        let other = directory.path().join("other");
+        open(&other, None, 1).expect("another log");
+        assert!(begin_anew(&here, &other).is_err(), "the key of another log stays");
     }
 }

@@ -115,17 +115,39 @@ impl Deref for AppState {
     }
 }
 
+fn not_of_this_log() -> Problem {
+    let detail =
+        "the log does not reach that position; one of before the log was moved does not hold: begin without it";
+    Problem::new(&kinds::INVALID_CURSOR).detail(detail)
+}
+
 impl AppState {
     /// The application made of these parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// Waits until every view has seen all up to `cursor`, at most so long.
+    /// Waits until every view has seen all up to `cursor`, at most so long. Refuses a position that the log has not,
+    /// such as one of before it was moved into another number of partitions.
     pub async fn wait_for(&self, cursor: &Cursor, at_most: Duration) -> Result<(), Problem> {
-        let behind = || Problem::new(&kinds::PROJECTION_BEHIND).retry_after(Duration::from_secs(1));
-        tokio::time::timeout(at_most, self.directory.wait(cursor)).await.map_err(|_| behind())?;
-        self.projections.wait_for(cursor, at_most).await.map_err(|_| behind())
+        if cursor.partitions() > self.store.partitions() {
+            return Err(not_of_this_log());
+        }
+        let seen = async {
+            tokio::time::timeout(at_most, self.directory.wait(cursor)).await.ok()?;
+            self.projections.wait_for(cursor, at_most).await.ok()
+        };
+        if seen.await.is_some() {
+            return Ok(());
+        }
+        // Another gateway may have written what is not here yet; what the log itself has not will not come.
+        if !self.store.head().covers(cursor)
+            && let Ok(Ok(())) = tokio::time::timeout(at_most, self.store.catch_up()).await
+            && !self.store.head().covers(cursor)
+        {
+            return Err(not_of_this_log());
+        }
+        Err(Problem::new(&kinds::PROJECTION_BEHIND).retry_after(Duration::from_secs(1)))
     }
 
     /// How far every view has seen.

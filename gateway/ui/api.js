@@ -163,7 +163,8 @@ export function feed(handlers, onState) {
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, (event) => {
         if (event.lastEventId) after = event.lastEventId;
-        if (name === 'reset') after = event.lastEventId;
+        // What was seen before may be of the log as it was before it was moved.
+        if (name === 'reset') [begun, seen] = [event.lastEventId, ''];
         handle(event.data ? JSON.parse(event.data) : {});
       });
     }

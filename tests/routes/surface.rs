@@ -92,8 +92,24 @@ async fn reads_tell_and_take_positions() {
 async fn a_read_does_not_wait_for_ever() {
     let app = TestApp::new().await;
     let (ada, _) = app.signed_in("ada", [Role::Agent]).await;
-    let answer = ada.with("clew-min-position", "pffff").get("/v1/me").await;
+    app.app.state.projections.shutdown().await;
+    let named = ada.put("/v1/me/name", json!({"name": "Ada L."})).await.expect(200);
+    let answer = ada.with("clew-min-position", named["position"].as_str().expect("a position")).get("/v1/me").await;
     answer.expect_problem(503, "projection-behind");
+}
+
+/// Such positions are of the log as it was before it was moved into another number of partitions.
+#[tokio::test(start_paused = true)]
+async fn a_position_of_another_log_is_refused() {
+    for partitions in [1, 3] {
+        let app = TestApp::with(|config| config.store_partitions = partitions).await;
+        let (ada, _) = app.signed_in("ada", [Role::Agent]).await;
+        for position in ["pffff", "p0.ffff", "p1.1.1.1", "p0.0.0.0.0"] {
+            let answer = ada.with("clew-min-position", position).get("/v1/me").await;
+            answer.expect_problem(400, "invalid-cursor");
+        }
+        ada.with("clew-min-position", &app.app.state.seen().to_string()).get("/v1/me").await.expect(200);
+    }
 }
 
 #[tokio::test]

@@ -257,10 +257,10 @@ fn leave_retired(state: &AgentState, status: AwayStatusId) -> Vec<AgentEvent> {
 }
 
 fn read(state: &AgentState, up_to: &[u64]) -> Option<AgentEvent> {
-    let before = &state.read_up_to;
+    // What was read when the log had another number of partitions says nothing of this one's positions.
+    let before: &[u64] = if state.read_up_to.len() == up_to.len() { &state.read_up_to } else { &[] };
     let at = |list: &[u64], index: usize| list.get(index).copied().unwrap_or(0);
-    let furthest: Vec<u64> =
-        (0..before.len().max(up_to.len())).map(|index| at(before, index).max(at(up_to, index))).collect();
+    let furthest: Vec<u64> = (0..up_to.len()).map(|index| at(before, index).max(at(up_to, index))).collect();
     let moved = (0..furthest.len()).any(|index| at(before, index) < furthest[index]);
     moved.then_some(AgentEvent::NotificationsRead { up_to: furthest })
 }

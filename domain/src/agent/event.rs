@@ -34,7 +34,8 @@ pub enum AgentEvent {
     },
     /// The agent has read what was notified up to here.
     NotificationsRead {
-        /// The sequence of the last notification read, by partition.
+        /// The sequence of the last notification read, by partition: as many as the log had when this was written. Once
+        /// it has another number, they name places of a log that was (ADR 0014).
         up_to: Vec<u64>,
     },
     /// The agent has a conversation in New: it counts against what they are given at most.

@@ -115,9 +115,18 @@ fn what_was_read_stays_read() {
     let read = |up_to: &[u64]| AgentEvent::NotificationsRead { up_to: up_to.to_vec() };
     let when = |up_to: &[u64]| Command::ReadNotifications { up_to: up_to.to_vec() };
     given::<Agent>([]).when(when(&[3, 9])).then([read(&[3, 9])]);
-    given::<Agent>([read(&[3, 9])]).when(when(&[5])).then([read(&[5, 9])]);
+    given::<Agent>([read(&[3, 9])]).when(when(&[5, 4])).then([read(&[5, 9])]);
     given::<Agent>([read(&[3, 9])]).when(when(&[2, 9])).then_nothing();
     given::<Agent>([]).when(when(&[0, 0])).then_nothing();
+}
+
+#[test]
+fn what_was_read_in_a_log_of_other_partitions_does_not_count_as_read_in_this_one() {
+    let read = |up_to: &[u64]| AgentEvent::NotificationsRead { up_to: up_to.to_vec() };
+    let when = |up_to: &[u64]| Command::ReadNotifications { up_to: up_to.to_vec() };
+    given::<Agent>([read(&[500])]).when(when(&[7, 0])).then([read(&[7, 0])]);
+    given::<Agent>([read(&[500]), read(&[7, 0])]).when(when(&[8, 0])).then([read(&[8, 0])]);
+    given::<Agent>([read(&[7, 9])]).when(when(&[3])).then([read(&[3])]);
 }
 
 fn conversation(n: u128) -> ConversationId {

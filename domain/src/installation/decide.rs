@@ -22,12 +22,10 @@ pub enum Command {
     },
     /// Record how the views showed conversations.
     RecordState(StateDigest),
-    /// Record that the log was taken over from another store. Nothing happens if that is recorded.
+    /// Record that the log was taken over from another store. Nothing happens if that was recorded last.
     RecordMove {
-        /// The facts of its last checkpoint there.
-        size: u64,
-        /// The root of that checkpoint.
-        root: RootHash,
+        /// The facts and the root of the last checkpoint of each of its trees there, in the order of the partitions.
+        trees: Vec<(u64, RootHash)>,
     },
     /// Record that a gateway was taken up among those that hold the keys. Nothing happens if it is among them.
     RecordAdmission {
@@ -63,8 +61,10 @@ impl Decider for Installation {
             Command::CompleteErasure { of } if state.erased.contains(of) => Vec::new(),
             Command::CompleteErasure { of } => vec![InstallationEvent::ErasureCompleted { of: *of }],
             Command::RecordReading { what } => vec![InstallationEvent::DataRead { what: *what }],
-            Command::RecordMove { size, root } if state.moved == Some((*size, *root)) => Vec::new(),
-            Command::RecordMove { size, root } => vec![InstallationEvent::LogMoved { size: *size, root: *root }],
+            Command::RecordMove { trees } if state.moved.ends_with(trees) => Vec::new(),
+            Command::RecordMove { trees } => {
+                trees.iter().map(|(size, root)| InstallationEvent::LogMoved { size: *size, root: *root }).collect()
+            }
             Command::RecordAdmission { gateway } if state.holders.contains(gateway) => Vec::new(),
             Command::RecordAdmission { gateway } => {
                 vec![InstallationEvent::GatewayAdmitted { gateway: gateway.clone() }]

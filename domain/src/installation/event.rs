@@ -20,7 +20,9 @@ pub enum InstallationEvent {
     },
     /// The views showed conversations like this; who replays the log must come to the same.
     StateDigested(StateDigest),
-    /// The log was taken over from another store, as it was.
+    /// The log was taken over from another store. It is as it was there if this stands right behind so many facts;
+    /// otherwise it had another number of partitions there, its facts have other positions now (ADR 0014), and there is
+    /// one of these for each of its partitions, in their order.
     LogMoved {
         /// The facts of the last checkpoint that was signed there: all that were there, none after.
         size: u64,

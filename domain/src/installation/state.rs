@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 pub struct InstallationState {
     /// The facts whose erasure was carried out.
     pub erased: BTreeSet<EventId>,
-    /// Size and root of the checkpoint with which the log was taken over from another store last.
-    pub moved: Option<(u64, RootHash)>,
+    /// Size and root of each checkpoint with which the log was taken over from another store, as often as it was.
+    pub moved: Vec<(u64, RootHash)>,
     /// The gateways that hold the keys.
     pub holders: BTreeSet<GatewayName>,
     /// Those that did, and are not waited for any more.
@@ -24,7 +24,7 @@ impl InstallationState {
             InstallationEvent::ErasureCompleted { of } => {
                 self.erased.insert(*of);
             }
-            InstallationEvent::LogMoved { size, root } => self.moved = Some((*size, *root)),
+            InstallationEvent::LogMoved { size, root } => self.moved.push((*size, *root)),
             InstallationEvent::GatewayAdmitted { gateway } => {
                 self.dismissed.remove(gateway);
                 self.holders.insert(gateway.clone());

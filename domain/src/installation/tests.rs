@@ -34,12 +34,22 @@ fn what_the_views_showed_is_recorded_as_it_is() {
 #[test]
 fn a_move_is_recorded_once() {
     let (size, root) = (9, RootHash::new([7; 32]));
-    let record = Command::RecordMove { size, root };
+    let record = Command::RecordMove { trees: vec![(size, root)] };
     let moved = InstallationEvent::LogMoved { size, root };
     given::<Installation>([]).when(record.clone()).then([moved.clone()]);
     given::<Installation>([moved.clone()]).when(record).then_nothing();
-    let again = Command::RecordMove { size: 12, root };
+    let again = Command::RecordMove { trees: vec![(12, root)] };
     given::<Installation>([moved]).when(again).then([InstallationEvent::LogMoved { size: 12, root }]);
+}
+
+#[test]
+fn a_move_of_several_trees_is_recorded_tree_by_tree() {
+    let (root, empty) = (RootHash::new([7; 32]), RootHash::new([0; 32]));
+    let moved = |size, root| InstallationEvent::LogMoved { size, root };
+    let all = [moved(9, root), moved(0, empty), moved(0, empty)];
+    let record = Command::RecordMove { trees: vec![(9, root), (0, empty), (0, empty)] };
+    given::<Installation>([]).when(record.clone()).then(all.clone());
+    given::<Installation>(all).when(record).then_nothing();
 }
 
 fn gateway() -> GatewayName {

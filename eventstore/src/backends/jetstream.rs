@@ -154,12 +154,16 @@ impl Store {
     }
 
     async fn append_commit(&self, commit: Commit) -> Result<Appended, StoreError> {
+        let partition = commit.partition(self.partitions())?;
+        self.append_in(partition, commit).await
+    }
+
+    async fn append_in(&self, partition: u16, commit: Commit) -> Result<Appended, StoreError> {
         let prepared = Prepared::new(&commit)?;
         let read = self.read_by_all.load(Ordering::Relaxed);
         if prepared.schema > read {
             return Err(StoreError::TooNew { needed: prepared.schema, read });
         }
-        let partition = commit.partition(self.partitions())?;
         let Ok(_under_way) = self.under_way.try_acquire() else {
             return Err(StoreError::Busy { retry_after: RETRY_AFTER });
         };
@@ -243,6 +247,10 @@ impl EventStore for Store {
             head.advance(replica.store.head().position(replica.partition));
         }
         head
+    }
+
+    fn catch_up(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Self::catch_up(self).boxed()
     }
 
     fn cursor_at(&self, at: Timestamp) -> BoxFuture<'_, Result<Cursor, StoreError>> {

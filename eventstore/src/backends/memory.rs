@@ -63,6 +63,24 @@ impl Store {
     fn log(&self) -> MutexGuard<'_, Log> {
         lock(&self.log)
     }
+
+    /// Writes facts of another store's log as they are, up to one that has not the next version of its stream.
+    #[cfg(test)]
+    pub(super) fn place(&self, partition: u16, facts: &[&[u8]]) -> Result<(), StoreError> {
+        let mut log = self.log();
+        for bytes in facts {
+            let fact = codec::decode(bytes).map_err(|error| StoreError::Invalid(error.to_string()))?;
+            let actual = log.streams.get(&fact.stream).map_or(0, Vec::len) as u64;
+            let expected = fact.version - 1;
+            if actual != expected {
+                return Err(StoreError::Conflict { stream: fact.stream, expected, actual });
+            }
+            log.store(partition, vec![bytes.to_vec()])?;
+            let sequence = log.partitions[usize::from(partition)].facts.len() as u64;
+            self.head.send_modify(|head| head.advance(Position { partition, sequence }));
+        }
+        Ok(())
+    }
 }
 
 /// A panic while the log was locked can only come from the clock or the observer, which run before a change and

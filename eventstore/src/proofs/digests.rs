@@ -35,8 +35,20 @@ pub fn hash_of(mut standings: Vec<Standing>) -> StateHash {
 pub struct Replayed {
     /// Digests that the facts lead to.
     pub agreeing: u64,
+    /// Those that were recorded before the log had the number of partitions that it has: they name places of a log that
+    /// was, where they can be checked. All are counted with the first partition.
+    pub elsewhere: u64,
     /// Those that they do not lead to, as findings.
     pub findings: Vec<Finding>,
+}
+
+/// Whether a fact records that the log was moved into another number of partitions: what earlier ones say of positions
+/// holds where it was. One that was taken over as it was stands right behind what was taken over.
+pub fn moved_to_other_positions(fact: &Fact) -> bool {
+    match &fact.event {
+        Event::Installation(InstallationEvent::LogMoved { size, .. }) => fact.position.sequence != size + 1,
+        _ => false,
+    }
 }
 
 /// A digest that is recorded, and the conversations that it is about as far as they are known.
@@ -54,8 +66,12 @@ pub async fn replay(
     partition: u16,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Replayed, StoreError> {
-    let mut waiting = recorded(&store.read_stream(StreamId::INSTALLATION, 0).await?, partition);
-    let mut replayed = Replayed::default();
+    let facts = store.read_stream(StreamId::INSTALLATION, 0).await?;
+    let moved = facts.iter().rposition(moved_to_other_positions).map_or(0, |last| last + 1);
+    let (before, since) = facts.split_at(moved);
+    let mut waiting = recorded(since, partition);
+    let elsewhere = if partition == 0 { before.iter().filter_map(digest_of).count() as u64 } else { 0 };
+    let mut replayed = Replayed { elsewhere, ..Replayed::default() };
     let total = store.head().sequence(partition);
     let mut states: HashMap<ConversationId, State> = HashMap::new();
     let mut after = 0;
@@ -77,13 +93,17 @@ pub async fn replay(
     Ok(replayed)
 }
 
-fn recorded(facts: &[Fact], partition: u16) -> Vec<Due> {
-    let due = |fact: &Fact| match &fact.event {
-        Event::Installation(InstallationEvent::StateDigested(digest)) if digest.partition == partition => {
-            let index = fact.position.sequence.saturating_sub(1);
-            Some(Due { index, digest: *digest, touched: BTreeSet::new() })
-        }
+fn digest_of(fact: &Fact) -> Option<StateDigest> {
+    match &fact.event {
+        Event::Installation(InstallationEvent::StateDigested(digest)) => Some(*digest),
         _ => None,
+    }
+}
+
+fn recorded(facts: &[Fact], partition: u16) -> Vec<Due> {
+    let due = |fact: &Fact| {
+        let digest = digest_of(fact).filter(|digest| digest.partition == partition)?;
+        Some(Due { index: fact.position.sequence.saturating_sub(1), digest, touched: BTreeSet::new() })
     };
     facts.iter().filter_map(due).collect()
 }

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 /// The most signatures that a note may carry here; the specification asks for at least 16.
 const SIGNATURES_MAX: usize = 64;
 
+/// What stands in a key's name before how often its log was moved to other positions.
+const MOVED: &str = "/moved-";
+
 /// What a signature says, as the specification numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -128,6 +131,15 @@ impl SigningKey {
     #[must_use]
     pub fn of_partition(&self, partition: u16) -> Self {
         Self { name: name_of(&self.name, partition), key: self.key.clone() }
+    }
+
+    /// The same key under the name of the log whose facts have other positions than they had under this one: another
+    /// tree under the same name would be a fork. Behind the first name stands how often that came to pass.
+    #[must_use]
+    pub fn after_move(&self) -> Self {
+        let times = |(first, times): (&str, &str)| Some((first.to_owned(), times.parse::<u32>().ok()?));
+        let (first, times) = self.name.rsplit_once(MOVED).and_then(times).unwrap_or((self.name.clone(), 0));
+        Self { name: format!("{first}{MOVED}{}", times.saturating_add(1)), key: self.key.clone() }
     }
 
     /// What others check its signatures with.
@@ -317,6 +329,18 @@ mod tests {
         assert!(matches!(read.verify(&key), Err(ProofError::Signature { .. })));
         let stranger = SigningKey::generate("clew.example/log").unwrap();
         assert!(note.verify(&stranger.verifier()).is_err());
+    }
+
+    #[test]
+    fn the_key_of_a_log_that_was_moved_has_another_name_each_time() {
+        let key = SigningKey::generate("clew.example/log").unwrap();
+        let (once, twice) = (key.after_move(), key.after_move().after_move());
+        assert_eq!(once.verifier().name(), "clew.example/log/moved-1");
+        assert_eq!(twice.verifier().name(), "clew.example/log/moved-2");
+        assert_eq!(twice.of_partition(3).verifier().name(), "clew.example/log/moved-2/3");
+        assert_eq!(once.key, key.key);
+        let note = once.sign("text\n").unwrap();
+        assert!(note.verify(&key.verifier()).is_err(), "what is signed under one name is not signed under another");
     }
 
     #[test]

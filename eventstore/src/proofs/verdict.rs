@@ -198,6 +198,8 @@ pub struct Verdict {
     pub continues: Option<u64>,
     /// How many records of shown state the facts were replayed against, and all led to the same.
     pub digests: u64,
+    /// How many such records are of before the log was moved into another number of partitions.
+    pub digests_elsewhere: u64,
     /// The trusted witnesses that saw the log, with how many facts it had and when, in seconds since 1970.
     pub witnesses: Vec<(String, u64, u64)>,
     /// What is wrong; nothing if the log is sound.
@@ -239,6 +241,18 @@ impl fmt::Display for Verdict {
                 f,
                 "Replayed, the facts lead to the state that was shown, wherever it was recorded ({}).",
                 if self.digests == 1 { "once".to_owned() } else { format!("{} times", self.digests) }
+            )?;
+        }
+        if self.digests_elsewhere > 0 {
+            writeln!(
+                f,
+                "What was recorded as shown before the log was moved and parted otherwise ({}) can be checked where it \
+                 was.",
+                if self.digests_elsewhere == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{} times", self.digests_elsewhere)
+                }
             )?;
         }
         for (name, size, at) in &self.witnesses {

@@ -1,5 +1,7 @@
-//! `clew migrate`: moves the log, with its keys, from a directory to a cluster or back, while no server runs. It stays the
-//! same log: facts, positions, its Merkle tree and the key that signs it go along. Interrupted, it goes on where it was.
+//! `clew migrate`: moves the log, with its keys, from a directory to a cluster or back, while no server runs. With one
+//! partition there and here it stays the same log: facts, positions, its Merkle tree and the key that signs it go
+//! along. With several, facts have other positions there, and signing begins anew. Interrupted, it goes on where it
+//! was.
 
 use super::progress::Progress;
 use super::{Exit, Failure};
@@ -13,10 +15,10 @@ use clew_domain::content::RootHash;
 use clew_domain::fact::{Actor, CommandMeta, Event};
 use clew_domain::ids::{CommandId, StreamId};
 use clew_domain::installation::{Command, Installation, InstallationEvent};
-use clew_eventstore::backends::transfer::{LateClock, Successor, TransferError, Transferred, fact_behind, transfer};
+use clew_eventstore::backends::transfer::{LateClock, Successor, TransferError, Transferred, facts_behind, transfer};
 use clew_eventstore::backends::{embedded, jetstream};
 use clew_eventstore::observer::LeafSource;
-use clew_eventstore::proofs::{Checkpoint, ProofError};
+use clew_eventstore::proofs::{Checkpoint, ProofError, VerifierKey};
 use clew_eventstore::store::EventStore;
 use clew_eventstore::transact::{TransactError, transact};
 use clew_eventstore::vault::Vault;
@@ -36,6 +38,10 @@ pub(super) struct Migrate {
     /// What the names of the streams on the cluster begin with [default: clew]
     #[arg(long, env = "CLEW_STORE_PREFIX", value_name = "NAME")]
     store_prefix: Option<String>,
+    /// Into how many partitions the log is parted on the cluster, for ever; with more than one, positions and receipts
+    /// of before do not hold there [default: 1]
+    #[arg(long, env = "CLEW_STORE_PARTITIONS", value_name = "COUNT")]
+    store_partitions: Option<u16>,
     /// On how many servers of the cluster each stream lies [default: 3]
     #[arg(long, env = "CLEW_STORE_REPLICAS", value_name = "COUNT")]
     store_replicas: Option<usize>,
@@ -85,6 +91,7 @@ impl Migrate {
         let mut options = Options::default();
         options.store = Some(servers);
         options.store_prefix = self.store_prefix;
+        options.store_partitions = self.store_partitions;
         options.store_replicas = self.store_replicas;
         options.store_credentials = self.store_credentials;
         options.store_tls_ca = self.store_tls_ca;
@@ -100,17 +107,19 @@ impl Migrate {
         std::fs::create_dir_all(&data)?;
         let (_from, _to) = (lock_any_directory(&from)?, lock_directory(&data)?);
         check_keys(&from, &data)?;
+        let move_ = Move { from: &from, to: &data, keeps: config.store_partitions == 1 };
+        move_.announce();
         let moving = Moving::in_to(&config).await?;
         let clock = LateClock::default();
         let options = jetstream::Options { clock: clock.clock(), ..cluster::store_options(&config)? };
         let store = jetstream::Store::open(&data, options).await?;
         let source = Arc::new(embedded::Store::open(&from, embedded::Options::default())?.0);
-        let signed = last_checkpoint(&from, source.clone(), None).await?;
+        let signed = last_checkpoints(&from, source.clone(), None).await?;
         let done = take_over(source.as_ref(), &store, &clock, &signed).await?;
-        take_keys(&from, &data)?;
+        let key = move_.take_keys()?;
         moving.hold().await?;
         leave(&from, &format!("{to}, with the data directory {}", data.display()))?;
-        report(done, &signed, &data);
+        move_.report(&done, &signed, key.as_ref());
         Ok(())
     }
 }
@@ -125,6 +134,8 @@ async fn move_to_directory(from: &Path, to: &Path) -> Result<(), Failure> {
     }
     let (_from, _to) = (lock_any_directory(from)?, lock_directory(to)?);
     check_keys(from, to)?;
+    let move_ = Move { from, to, keeps: config.store_partitions == 1 };
+    move_.announce();
     let moving = Moving::out_of(&config).await?;
     let next = moving.next_numbers().await?;
     let source = Arc::new(jetstream::Store::open(from, cluster::store_options(&config)?).await?);
@@ -132,13 +143,13 @@ async fn move_to_directory(from: &Path, to: &Path) -> Result<(), Failure> {
     let options =
         embedded::Options { clock: clock.clock(), queue_commits_max: usize::MAX, ..embedded::Options::default() };
     let store = embedded::Store::open(to, options)?.0;
-    let signed = last_checkpoint(from, source.clone(), Some(Arc::new(moving.membership))).await?;
+    let signed = last_checkpoints(from, source.clone(), Some(Arc::new(moving.membership))).await?;
     let done = take_over(source.as_ref(), &store, &clock, &signed).await?;
-    take_keys(from, to)?;
+    let key = move_.take_keys()?;
     // Gateways leased them; from now on they are counted beside the keys.
     Vault::open(&to.join("keys")).and_then(|vault| vault.raise_numbers(next.0, next.1))?;
     leave(from, &to.display().to_string())?;
-    report(done, &signed, to);
+    move_.report(&done, &signed, key.as_ref());
     Ok(())
 }
 
@@ -153,55 +164,105 @@ fn check_keys(from: &Path, to: &Path) -> Result<(), Failure> {
     }
 }
 
-/// What is signed of the whole log where it was.
-async fn last_checkpoint<S: LeafSource + 'static>(
+/// What is signed of the whole log where it was, for each of its trees.
+async fn last_checkpoints<S: EventStore + LeafSource>(
     data: &Path,
     store: Arc<S>,
     membership: Option<Arc<cluster::Membership>>,
-) -> Result<Checkpoint, Failure> {
-    let logs = proofs::open(&data.join("proofs"), None, 1)?;
+) -> Result<Vec<Checkpoint>, Failure> {
+    let head = store.head();
+    let logs = proofs::open(&data.join("proofs"), None, store.partitions())?;
     let signed = Proofs::start_among(logs, store, membership).await.refresh().await?;
-    Ok(signed[0].checkpoint().clone())
+    let signed: Vec<Checkpoint> = signed.iter().map(|signed| signed.checkpoint().clone()).collect();
+    for (partition, Checkpoint { size, .. }) in (0..).zip(&signed) {
+        let there = head.sequence(partition);
+        if *size != there {
+            let why = format!("{size} facts are signed, {there} are there: something else writes to the log");
+            return Err(refused(why));
+        }
+    }
+    Ok(signed)
 }
 
 /// Brings the facts over, compares them, and has the log tell that it moved.
-async fn take_over<F, T>(from: &F, to: &T, clock: &LateClock, signed: &Checkpoint) -> Result<Transferred, Failure>
+async fn take_over<F, T>(from: &F, to: &T, clock: &LateClock, signed: &[Checkpoint]) -> Result<Transferred, Failure>
 where
     F: EventStore + LeafSource,
     T: Successor,
 {
-    let size = from.head().sequence(0);
-    if signed.size != size {
-        let why = format!("{} facts are signed, {size} are there: something else writes to the log", signed.size);
-        return Err(refused(why));
-    }
-    let bar = Progress::new(true, size, "facts");
+    let bar = Progress::new(true, signed.iter().map(|signed| signed.size).sum(), "facts");
     let done = transfer(from, to, |done, of| bar.at_of(done, of)).await;
     bar.finish();
     let done = done?;
-    let root = RootHash::new(signed.root.0);
-    match fact_behind(to, size).await?.map(|fact| fact.body.event) {
-        None => {}
-        Some(Event::Installation(InstallationEvent::LogMoved { size: moved, root: with }))
-            if (moved, with) == (size, root) =>
-        {
-            return Ok(done);
-        }
-        Some(_) => {
-            return Err(refused("the log there goes on with other facts: name a place where nothing is"));
-        }
+    let trees: Vec<_> = signed.iter().map(|signed| (signed.size, RootHash::new(signed.root.0))).collect();
+    let moved =
+        |(size, root): &(u64, RootHash)| Event::Installation(InstallationEvent::LogMoved { size: *size, root: *root });
+    let record: Vec<Event> = trees.iter().map(moved).collect();
+    // It is written at once, or not at all.
+    let behind = facts_behind(to, &done.upto, record.len() + 1).await?;
+    let behind: Vec<Event> = behind.into_iter().flatten().map(|fact| fact.body.event).collect();
+    if behind == record {
+        return Ok(done);
+    }
+    if !behind.is_empty() {
+        return Err(refused("the log there goes on with other facts: name a place where nothing is"));
     }
     clock.start();
     let meta = CommandMeta::first(CommandId(Uuid::new_v4()), Actor::System, Clock::system().now(), 0);
-    let record = Command::RecordMove { size, root };
+    let record = Command::RecordMove { trees };
     transact::<Installation>(to, StreamId::INSTALLATION, &meta, &record, Vec::new()).await?;
     Ok(done)
 }
 
-/// The keys and what is signed are there as well. What signs comes before the keys: with those, it can be served.
-fn take_keys(from: &Path, to: &Path) -> Result<(), ClusterError> {
-    cluster::hand_on(&from.join("proofs"), &to.join("proofs"))?;
-    cluster::hand_on(&from.join("keys"), &to.join("keys"))
+/// A move between two directories: that of the log, or of a gateway of its cluster, on each side.
+struct Move<'a> {
+    from: &'a Path,
+    to: &'a Path,
+    /// Whether facts keep their positions: with one partition on both sides.
+    keeps: bool,
+}
+
+impl Move<'_> {
+    fn announce(&self) {
+        if !self.keeps {
+            println!(
+                "The log has another number of partitions there. Facts keep all but their positions: positions and \
+                 receipts of before do not hold there, and signing begins anew."
+            );
+        }
+    }
+
+    /// The keys and what signs are there as well, and where signing begins anew, the public key that it does with. What
+    /// signs comes before the keys: with those, it can be served.
+    fn take_keys(&self) -> Result<Option<VerifierKey>, Failure> {
+        let (from, to) = (self.from.join("proofs"), self.to.join("proofs"));
+        let key = if self.keeps {
+            cluster::hand_on(&from, &to)?;
+            None
+        } else {
+            // What was derived there, if anything was, was of other positions.
+            cluster::destroy(&self.to.join("derived"))?;
+            Some(proofs::begin_anew(&from, &to)?)
+        };
+        cluster::hand_on(&self.from.join("keys"), &self.to.join("keys"))?;
+        Ok(key)
+    }
+
+    fn report(&self, done: &Transferred, signed: &[Checkpoint], key: Option<&VerifierKey>) {
+        println!("{} facts and {} contents were moved and compared one by one.", done.facts, done.contents);
+        match key {
+            None => println!("Their root is the one that was signed: {}", signed[0].root),
+            Some(key) => {
+                println!("All but their positions is as it was. The new log tells with which roots the old one ended:");
+                for tree in signed {
+                    println!("  {}, {} facts: {}", tree.origin, tree.size, tree.root);
+                }
+                println!("Give auditors the new public key by another way, and keep {}", self.from.display());
+                println!("for what was signed before:\n{key}");
+            }
+        }
+        println!("Serve the log from now on with: clew serve --data {}", self.to.display());
+    }
 }
 
 /// Nothing that reads contents or signs stays behind: a mask there would not reach it.
@@ -209,12 +270,6 @@ fn leave(from: &Path, to: &str) -> Result<(), ClusterError> {
     cluster::mark_as_moved(from, to)?;
     cluster::destroy(&from.join("keys"))?;
     cluster::destroy(&from.join("proofs").join(KEY))
-}
-
-fn report(done: Transferred, signed: &Checkpoint, data: &Path) {
-    println!("{} facts and {} contents were moved and compared one by one.", done.facts, done.contents);
-    println!("Their root is the one that was signed: {}", signed.root);
-    println!("Serve the log from now on with: clew serve --data {}", data.display());
 }
 
 impl From<ClusterError> for Failure {

@@ -67,6 +67,17 @@ pub(in crate::backends) fn push_frame(fact: &[u8], frames: &mut Vec<u8>) {
     frame::close(frames, start, frame::Kind::Fact);
 }
 
+/// The bytes of each fact in these frames.
+#[cfg(test)]
+pub(in crate::backends) fn facts_in(mut frames: &[u8]) -> Vec<&[u8]> {
+    let mut facts = Vec::new();
+    while let Some(length) = frame::whole_fact(frames) {
+        facts.push(&frames[frame::HEAD_BYTES..length]);
+        frames = &frames[length..];
+    }
+    facts
+}
+
 impl Store {
     /// Queues commits, in their order, behind those that were offered before them. Each is written or refused by itself.
     pub(in crate::backends) fn offer(&self, commits: Vec<Prepared>) -> Result<Answer<Vec<Outcome>>, StoreError> {

@@ -4,16 +4,17 @@
 use super::cluster::Kind;
 use super::{Store, message};
 use crate::backends::transfer::{Placed, Successor};
-use crate::store::StoreError;
+use crate::sealed::SealedContent;
+use crate::store::{Commit, StoreError};
 use async_nats::jetstream::message::PublishMessage;
 use futures::future::{BoxFuture, FutureExt};
 use uuid::Uuid;
 
 impl Store {
-    async fn place_all(&self, commits: Vec<Placed>) -> Result<(), StoreError> {
-        let replica = self.replica(0).expect("there is a first partition");
-        let subject = self.cluster.subject(Kind::Log, 0);
-        let mut last = self.cluster.last_sequence(0).await?;
+    async fn place_all(&self, partition: u16, commits: Vec<Placed>) -> Result<(), StoreError> {
+        let replica = self.replica(partition).expect("a stream's partition is one of these");
+        let subject = self.cluster.subject(Kind::Log, partition);
+        let mut last = self.cluster.last_sequence(partition).await?;
         let mut sent = Vec::with_capacity(commits.len());
         for Placed { streams, frames, recorded_at } in commits {
             let id = Uuid::new_v4();
@@ -37,8 +38,13 @@ fn unknown(error: &impl ToString) -> StoreError {
 }
 
 impl Successor for Store {
-    fn place(&self, commits: Vec<Placed>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.place_all(commits).boxed()
+    fn place(&self, partition: u16, commits: Vec<Placed>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.place_all(partition, commits).boxed()
+    }
+
+    fn keep(&self, partition: u16, contents: Vec<SealedContent>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let kept = self.append_in(partition, Commit { writes: Vec::new(), contents });
+        async move { kept.await.map(|_| ()) }.boxed()
     }
 
     fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {

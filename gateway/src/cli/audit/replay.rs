@@ -77,6 +77,7 @@ async fn replay_all(store: &dyn EventStore) -> Result<Replayed, StoreError> {
     for partition in 0..store.partitions() {
         let replayed = digests::replay(store, partition, &mut |_| {}).await?;
         all.agreeing += replayed.agreeing;
+        all.elsewhere += replayed.elsewhere;
         all.findings.extend(replayed.findings);
     }
     Ok(all)
@@ -84,6 +85,12 @@ async fn replay_all(store: &dyn EventStore) -> Result<Replayed, StoreError> {
 
 fn told(replayed: &Replayed) -> Result<(), Failure> {
     println!("Records of what was shown that agree with the log replayed: {}.", replayed.agreeing);
+    if replayed.elsewhere > 0 {
+        println!(
+            "Of before the log was moved and parted otherwise, to be checked where it was: {}.",
+            replayed.elsewhere
+        );
+    }
     replayed.findings.iter().for_each(|finding| println!("{finding}"));
     if replayed.findings.is_empty() {
         return Ok(());

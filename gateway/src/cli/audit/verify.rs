@@ -1,8 +1,10 @@
 //! `clew audit verify`: a verdict on a bundle or a data directory, from its files and the public key alone.
 
 use crate::cli::{Exit, Failure};
+use crate::proofs::directory_of;
 use clap::Args;
 use clew_eventstore::backends::embedded::{self as store, Store};
+use clew_eventstore::backends::jetstream::copy_of;
 use clew_eventstore::proofs::bundle::{Against, of_partition, verify};
 use clew_eventstore::proofs::examine::Progress;
 use clew_eventstore::proofs::{Finding, ProofError, Verdict, VerifierKey, digests, directory};
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// The arguments of `clew audit verify`.
 #[derive(Args)]
 pub(in crate::cli) struct Verify {
-    /// Directory that was exported, or a data directory that no server has open
+    /// Directory that was exported, or a data directory that no server has open; also one whose log was moved
     directory: PathBuf,
 
     /// Public key of the log, or a file that holds it; from a source that you trust, not from the bundle
@@ -37,7 +39,9 @@ impl Verify {
         let against = Against { key: &key, since: since.as_deref(), witnesses: &witnesses };
         let bar = bar();
         let verdicts = if self.directory.join("facts").is_dir() {
-            examine(&self.directory, against, &bar).await.map(|verdict| vec![verdict])
+            examine(&self.directory, None, against, &bar).await.map(|verdict| vec![verdict])
+        } else if is_copy(&self.directory, 0) {
+            examine_copies(&self.directory, against, &bar).await
         } else {
             bundles(&self.directory, against, &bar)
         };
@@ -72,15 +76,36 @@ fn bundles(directory: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<
     Ok(verdicts)
 }
 
-/// Examines a data directory. A log that does not even open is a finding like any other.
-async fn examine(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<Verdict, Failure> {
+/// Examines the copies of all partitions that a gateway of a cluster has. A checkpoint that was kept before is of one
+/// of them.
+async fn examine_copies(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result<Vec<Verdict>, Failure> {
+    let mut verdicts = Vec::new();
+    for partition in (0..).take_while(|partition| is_copy(data, *partition)) {
+        let key = against.key.of_partition(partition);
+        let since = against.since.filter(|text| text.lines().next() == Some(key.name()));
+        let against = Against { key: &key, since, witnesses: against.witnesses };
+        verdicts.push(examine(data, Some(partition), against, bar).await?);
+    }
+    Ok(verdicts)
+}
+
+/// Whether a directory holds a gateway's copy of a partition; in what was exported lie bundles under the same names.
+fn is_copy(data: &Path, partition: u16) -> bool {
+    copy_of(data, partition).join("facts").is_dir()
+}
+
+/// Examines a data directory, or in it the copy of a partition. A log that does not even open is a finding like any
+/// other.
+async fn examine(data: &Path, copy: Option<u16>, against: Against<'_>, bar: &ProgressBar) -> Result<Verdict, Failure> {
     let lock = File::open(data.join("clew.lock"));
     if lock.as_ref().is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
         let why = format!("the data directory {} is in use by another clew; stop it first", data.display());
         return Err(Failure::new(Exit::InUse, why));
     }
-    let dir = data.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&dir, store::Options::default())).await;
+    let partition = copy.unwrap_or(0);
+    let dir = copy.map_or_else(|| data.to_owned(), |partition| copy_of(data, partition));
+    let options = store::Options { partition, ..store::Options::default() };
+    let opened = tokio::task::spawn_blocking(move || Store::open(&dir, options)).await;
     let store = match opened.map_err(|error| Failure::new(Exit::Failed, error.to_string()))? {
         Ok((store, _)) => store,
         Err(error) => {
@@ -92,13 +117,18 @@ async fn examine(data: &Path, against: Against<'_>, bar: &ProgressBar) -> Result
             });
         }
     };
-    let proofs = data.join("proofs");
+    let proofs = directory_of(&data.join("proofs"), partition);
     let mut told = |progress: Progress| show(bar, progress);
-    let verdict = directory::verify(&proofs, &store, 0, against, &mut told).await;
+    let verdict = directory::verify(&proofs, &store, partition, against, &mut told).await;
     let mut verdict = verdict.map_err(|error| Failure::new(Exit::NotFound, error.to_string()))?;
+    if partition > 0 {
+        // What was shown of it is recorded in the first.
+        return Ok(verdict);
+    }
     match digests::replay(&store, 0, &mut told).await {
         Ok(replayed) => {
             verdict.digests = replayed.agreeing;
+            verdict.digests_elsewhere = replayed.elsewhere;
             verdict.findings.extend(replayed.findings);
         }
         // What can't be read was named with the facts.
