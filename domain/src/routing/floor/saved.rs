@@ -23,6 +23,13 @@ pub struct Saved {
     unlocking: BTreeMap<ConversationId, (AgentId, ReleaseCause)>,
 }
 
+impl Saved {
+    /// Brings it into an order of its own: the same floors are then the same throughout.
+    pub fn sort(&mut self) {
+        self.conversations.sort_unstable_by_key(|(id, _)| *id);
+    }
+}
+
 impl Floor {
     /// What is to be kept of it. What is under way counts as still to be done: whether it was, later facts tell.
     pub fn saved<'a>(&self, under_way: impl IntoIterator<Item = &'a Work>) -> Saved {

@@ -240,14 +240,18 @@ fn of_all<T: Clone>(sets: &HashMap<AgentId, BTreeSet<T>>) -> BTreeMap<AgentId, B
     held.map(|(agent, set)| (*agent, set.clone())).collect()
 }
 
-fn sorted(mut saved: Saved) -> Saved {
-    saved.conversations.sort_by_key(|(id, _)| *id);
+/// As it can be compared: without what was still to be done about conversations that are resolved meanwhile.
+fn comparable(mut saved: Saved) -> Saved {
+    saved.sort();
+    let open: BTreeSet<ConversationId> = saved.conversations.iter().map(|(id, _)| *id).collect();
+    saved.left.retain(|id, _| open.contains(id));
+    saved.unlocking.retain(|id, _| open.contains(id));
     saved
 }
 
 /// What both hold, and then all that they give out, is the same.
 fn compare(mut kept: Floor, mut resumed: Floor, now: Timestamp) -> Result<(), TestCaseError> {
-    prop_assert_eq!(sorted(kept.saved([])), sorted(resumed.saved([])));
+    prop_assert_eq!(comparable(kept.saved([])), comparable(resumed.saved([])));
     prop_assert_eq!(of_all(&kept.owned), of_all(&resumed.owned));
     prop_assert_eq!(of_all(&kept.opened), of_all(&resumed.opened));
     prop_assert_eq!(kept.waiting(), resumed.waiting());
