@@ -16,6 +16,7 @@ use clew_eventstore::store::{Appended, Batch, Commit, EventStore, Health, StoreE
 use clew_eventstore::vault::Vault;
 use clew_gateway::app::App;
 use clew_gateway::config::Config;
+use clew_gateway::directory::Directory;
 use clew_gateway::proofs::{self, Proofs};
 use clew_projections::floor;
 use futures::StreamExt;
@@ -163,6 +164,16 @@ impl Desk {
         self.world.picture().await.check();
     }
 
+    /// Sees that the application knows of agents what one knows that reads their streams whole.
+    async fn knows_agents(&self, app: &App) {
+        let whole = Directory::start(Arc::clone(&self.world.store) as Arc<dyn EventStore>, None).await.expect("a log");
+        app.state.directory.wait(&whole.seen()).await;
+        for n in 0..3 {
+            let [here, there] = [&app.state.directory, &whole].map(|known| format!("{:?}", known.agent(agent(n))));
+            assert_eq!(here, there);
+        }
+    }
+
     fn kept(&self) -> PathBuf {
         self.derived.path().join(floor::FILE)
     }
@@ -177,6 +188,7 @@ async fn a_start_gives_out_what_waits_and_reads_nothing_of_what_was_known() {
     let app = desk.open().await;
     desk.given(&arrived, [Some(0), Some(0), Some(1), Some(1), None, None]).await;
     assert_eq!(desk.store.counted(), (0, 0), "facts that were known were read");
+    desk.knows_agents(&app).await;
     app.close().await;
 
     // What makes the difference is what was kept, and both do without it.
@@ -230,10 +242,12 @@ async fn what_another_version_kept_or_what_is_damaged_is_passed_over() {
     desk.store.count_from_here();
     let known: u64 = (0..desk.store.partitions()).map(|n| desk.store.head().sequence(n)).sum();
     snapshot::write(&desk.kept(), floor::VERSION, &marks, &folded[..folded.len() / 2]).expect("written");
+    std::fs::write(desk.derived.path().join("directory"), b"not a snapshot").expect("written");
     desk.world.sign_in(agent(2)).await;
     let app = desk.open().await;
     desk.given(&arrived, [Some(0), Some(0), Some(1), Some(1), Some(2)]).await;
     assert_eq!(desk.store.counted().0, known, "the whole log was read");
+    desk.knows_agents(&app).await;
     app.close().await;
 }
 

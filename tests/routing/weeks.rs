@@ -154,7 +154,11 @@ async fn end_and_start(world: &mut World, dice: &mut Dice) {
     for _ in 0..dice.below(200) {
         tokio::task::yield_now().await;
     }
-    if dice.below(2) == 0 { world.crash().await } else { world.stop().await }
+    if dice.below(2) == 0 {
+        world.crash().await
+    } else {
+        world.stop().await
+    }
     world.start();
     world.start();
 }

@@ -32,7 +32,7 @@ impl Saved {
 
 impl Floor {
     /// What is to be kept of it. What is under way counts as still to be done: whether it was, later facts tell.
-    pub fn saved<'a>(&self, under_way: impl IntoIterator<Item = &'a Work>) -> Saved {
+    pub fn saved(&self, under_way: &[Work]) -> Saved {
         let mut saved = Saved {
             settings_version: self.settings_version,
             agents: self.agents.iter().map(|(agent, known)| (*agent, known.clone())).collect(),

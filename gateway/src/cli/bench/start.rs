@@ -35,6 +35,9 @@ pub(super) struct Start {
     /// Facts of the desk in the log that is made for it; some more tell what its agents were given
     #[arg(long, default_value_t = 3_000_000, value_name = "N")]
     facts: u64,
+    /// Nobody answers: every conversation of the log stays open
+    #[arg(long)]
+    unanswered: bool,
     /// Data directory that is made for it and removed again; it must not be there yet
     #[arg(long, default_value = "clew-bench", value_name = "DIR")]
     dir: PathBuf,
@@ -64,7 +67,8 @@ impl Start {
         eprintln!("writing a log ...");
         std::fs::create_dir_all(&self.dir)?;
         drop(Vault::create(&self.dir.join("keys"))?);
-        let written = fill(&self.dir, self.facts).await?;
+        let desk = if self.unanswered { Desk::unanswered(1) } else { Desk::new(1) };
+        let written = fill(&self.dir, desk, self.facts).await?;
         println!("{written} facts");
         for (what, ending) in [
             ("nothing is derived yet", Signal::TERM),
@@ -86,9 +90,9 @@ impl Start {
 }
 
 /// Writes a desk's log of at least so many facts, and answers how many all are.
-async fn fill(dir: &Path, facts: u64) -> Result<u64, Failure> {
+async fn fill(dir: &Path, mut desk: Desk, facts: u64) -> Result<u64, Failure> {
     let (store, _) = Store::open(dir, Options::default())?;
-    let (mut desk, mut written, mut given) = (Desk::new(1), 0, Given::default());
+    let (mut written, mut given) = (0, Given::default());
     while written < facts {
         let (commit, count) = desk.commit();
         let begun: Vec<ConversationId> = commit.writes.iter().filter_map(begun).collect();

@@ -165,7 +165,11 @@ impl Log {
             let (contact, thread) = (ContactId(Uuid::nil()), ThreadId(Uuid::nil()));
             let (channel, visibility) = (channel(dice.roll(2)), Visibility::Private);
             let started = Started { contact, channel, thread, root: None, number: 1, previous: None, visibility };
-            return self.add(id.into(), Actor::Contact(contact), Event::Conversation(ConversationEvent::Started(started)));
+            return self.add(
+                id.into(),
+                Actor::Contact(contact),
+                Event::Conversation(ConversationEvent::Started(started)),
+            );
         }
         let cause = AssignmentCause::ByHand;
         let event = match dice.roll(13) {
@@ -251,7 +255,7 @@ fn comparable(mut saved: Saved) -> Saved {
 
 /// What both hold, and then all that they give out, is the same.
 fn compare(mut kept: Floor, mut resumed: Floor, now: Timestamp) -> Result<(), TestCaseError> {
-    prop_assert_eq!(comparable(kept.saved([])), comparable(resumed.saved([])));
+    prop_assert_eq!(comparable(kept.saved(&[])), comparable(resumed.saved(&[])));
     prop_assert_eq!(of_all(&kept.owned), of_all(&resumed.owned));
     prop_assert_eq!(of_all(&kept.opened), of_all(&resumed.opened));
     prop_assert_eq!(kept.waiting(), resumed.waiting());
@@ -321,8 +325,8 @@ fn settings_that_end_before_what_was_known_resume_nothing() {
     let mut floor = Floor::default();
     log.facts.iter().for_each(|fact| log.give(&mut floor, fact));
     let settings = log.settings();
-    assert!(Floor::resumed(floor.saved([]), &settings).is_some());
-    assert!(Floor::resumed(floor.saved([]), &settings[..settings.len() - 1]).is_none());
+    assert!(Floor::resumed(floor.saved(&[]), &settings).is_some());
+    assert!(Floor::resumed(floor.saved(&[]), &settings[..settings.len() - 1]).is_none());
 }
 
 #[test]
