@@ -166,8 +166,8 @@ impl Distributor {
         if !self.seen.covers(&self.known_from) {
             return;
         }
-        if let Some(facts) = self.read.take() {
-            tracing::info!(facts, waiting = self.floor.waiting(), "routing is at work; facts were read for it");
+        if let Some(facts_read) = self.read.take() {
+            tracing::info!(facts_read, waiting = self.floor.waiting(), "routing is at work");
         }
         let now = self.clock.now();
         while self.working.len() < AT_ONCE_MAX {

@@ -97,7 +97,7 @@ async fn fill(dir: &Path, mut desk: Desk, facts: u64) -> Result<u64, Failure> {
         let (commit, count) = desk.commit();
         let begun: Vec<ConversationId> = commit.writes.iter().filter_map(begun).collect();
         store.append(commit).await?;
-        store.append(given.to_agents(&begun)).await?;
+        store.append(given.share_out(&begun)).await?;
         written += count;
     }
     let expected = store.read_stream(StreamId::WORKSPACE, 0).await?.len() as u64;
@@ -138,7 +138,7 @@ impl Given {
     }
 
     /// Each conversation is given to an agent and done.
-    fn to_agents(&mut self, conversations: &[ConversationId]) -> Commit {
+    fn share_out(&mut self, conversations: &[ConversationId]) -> Commit {
         let mut commit = Commit::default();
         for conversation in conversations.iter().copied() {
             let meta = self.meta();
@@ -146,12 +146,11 @@ impl Given {
             let freed = AgentEvent::ConversationFreed { conversation, cause: FreeCause::Resolved };
             let mut facts = facts_of::<Agent>(&meta, vec![claimed, freed]);
             let agent = agent(self.made);
-            match commit.writes.iter_mut().find(|write| write.stream == agent.into()) {
-                Some(write) => write.facts.append(&mut facts),
-                None => {
-                    let expected = self.versions.get(&agent).copied().unwrap_or(0);
-                    commit.writes.push(StreamWrite { stream: agent.into(), expected, facts });
-                }
+            if let Some(write) = commit.writes.iter_mut().find(|write| write.stream == agent.into()) {
+                write.facts.append(&mut facts);
+            } else {
+                let expected = self.versions.get(&agent).copied().unwrap_or(0);
+                commit.writes.push(StreamWrite { stream: agent.into(), expected, facts });
             }
         }
         for write in &commit.writes {
