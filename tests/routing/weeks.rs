@@ -155,9 +155,9 @@ async fn end_and_start(world: &mut World, dice: &mut Dice) {
         tokio::task::yield_now().await;
     }
     if dice.below(2) == 0 {
-        world.crash().await
+        world.crash().await;
     } else {
-        world.stop().await
+        world.stop().await;
     }
     world.start();
     world.start();
