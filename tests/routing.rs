@@ -2,6 +2,7 @@
 
 mod bulk;
 mod http;
+mod kept;
 mod oracle;
 mod presence;
 mod rules;

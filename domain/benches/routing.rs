@@ -1,11 +1,13 @@
-//! What a decision of routing costs while so many conversations wait: an agent has room again and is given the next.
+//! What a decision of routing costs while so many conversations wait: an agent has room again and is given the next. And
+//! for how long it stands still while what it knows is copied to be kept, and what making it anew of that takes.
 //! `cargo bench -p clew-domain --bench routing`. Times are for a machine, ratios are for the record.
 
 use clew_domain::agent::{AgentState, Availability};
-use clew_domain::conversation::Visibility;
+use clew_domain::conversation::{Conversation, ConversationEvent, Started, Visibility};
 use clew_domain::decider::Decider;
-use clew_domain::ids::{AgentId, ChannelId, ConversationId};
-use clew_domain::routing::{Board, Class, Place};
+use clew_domain::fact::{Actor, CommandMeta, Fact, Position, facts_of};
+use clew_domain::ids::{AgentId, ChannelId, CommandId, ContactId, ConversationId, ThreadId};
+use clew_domain::routing::{Board, Class, Floor, Place};
 use clew_domain::time::Timestamp;
 use clew_domain::workspace::{ChannelKind, ChannelProfile, Role, Workspace, WorkspaceEvent as W, WorkspaceState};
 use std::cmp::Reverse;
@@ -50,7 +52,41 @@ fn line_up(board: &mut Board, n: u128) {
     board.put(class, Place { priority: Reverse(0), since, conversation: ConversationId(Uuid::from_u128(n)) });
 }
 
+/// A conversation begins.
+fn begins(n: u128) -> Fact {
+    let command = CommandId(Uuid::from_u128((1 << 64) | n));
+    let at = Timestamp::from_micros(i64::try_from(n).expect("it is small"));
+    let meta = CommandMeta::first(command, Actor::System, at, 0);
+    let started = ConversationEvent::Started(Started {
+        contact: ContactId(Uuid::nil()),
+        channel: ChannelId(Uuid::from_u128(n % CHANNELS)),
+        thread: ThreadId(Uuid::nil()),
+        root: None,
+        number: 1,
+        previous: None,
+        visibility: Visibility::Private,
+    });
+    let body = facts_of::<Conversation>(&meta, vec![started]).pop().expect("one of one");
+    let position = Position { partition: 0, sequence: 1 };
+    Fact { position, stream: ConversationId(Uuid::from_u128(n)).into(), version: 1, recorded_at: at, body }
+}
+
 fn main() {
+    for open in [10_000_u128, 100_000, 1_000_000] {
+        let mut floor = Floor::default();
+        (0..open).for_each(|n| assert_eq!(floor.take(&begins(n)), None));
+        let began = Instant::now();
+        let saved = floor.saved(&[]);
+        let copied = began.elapsed();
+        let began = Instant::now();
+        let resumed = Floor::resumed(saved, &[]).expect("no settings were known");
+        assert_eq!(resumed.waiting(), floor.waiting());
+        println!("{open:>9} open: copied in {copied:.2?}, made anew in {:.2?}", began.elapsed());
+    }
+    decisions();
+}
+
+fn decisions() {
     let workspace = workspace();
     let mut first = None;
     for waiting in [1_000_u128, 10_000, 100_000, 1_000_000] {

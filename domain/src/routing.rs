@@ -9,14 +9,15 @@ mod tests;
 mod tracked;
 
 pub use board::{Board, Offer};
-pub use floor::{Floor, Ruling, Work};
+pub use floor::{Floor, Ruling, Saved, Work};
 pub use tracked::{Place, Tracked};
 
 use crate::ids::{AgentId, ChannelId, TeamId};
 use crate::workspace::{ChannelRight, WorkspaceState};
+use serde::{Deserialize, Serialize};
 
 /// What decides who may serve a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Class {
     /// Its channel.
     pub channel: ChannelId,

@@ -14,6 +14,7 @@ pub mod msgpack;
 pub mod observer;
 pub mod proofs;
 pub mod sealed;
+pub mod snapshot;
 pub mod store;
 pub mod transact;
 pub mod vault;

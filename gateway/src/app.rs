@@ -12,6 +12,7 @@ use crate::connections::Connections;
 use crate::demo::{self, DemoAccount, DemoError, Stage};
 use crate::digests::{self, Digests};
 use crate::directory::Directory;
+use crate::distributor::Kept;
 use crate::error::Problem;
 use crate::http::listener;
 use crate::ingest::Ingest;
@@ -40,6 +41,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// The application, running.
@@ -47,6 +49,8 @@ pub struct App {
     /// What every handler can reach.
     pub state: AppState,
     stop: watch::Sender<bool>,
+    /// Routing, which keeps what it knows when it ends.
+    routing: JoinHandle<()>,
     /// Keeps other processes out of the data directory.
     lock: Option<File>,
 }
@@ -244,7 +248,7 @@ impl App {
         let holders = membership.clone().map(|membership| membership as Arc<dyn Holders>);
         let (log, keys) = (Arc::clone(&store), Arc::clone(&vault));
         let eraser = Eraser::start_among(log, keys, checkpoint, Vec::new(), holders).await?;
-        let directory = Directory::start(Arc::clone(&store)).await?;
+        let directory = Directory::start(Arc::clone(&store), derived).await?;
         let projections = Projections::open(derived, Arc::clone(&store), Options::default()).await?;
         let ingest = Ingest::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&projections));
         let (stop, stopping) = watch::channel(false);
@@ -286,8 +290,8 @@ impl App {
         tokio::spawn(cluster::hear_feeds(state.clone()));
         tokio::spawn(presence::run(state.clone()));
         bulk::resume(&state);
-        tokio::spawn(distributor::run(state.clone()));
-        Ok(Self { state, stop, lock: None })
+        let routing = tokio::spawn(distributor::run(state.clone(), derived.map(Kept::among)));
+        Ok(Self { state, stop, routing, lock: None })
     }
 
     /// Begins to record breaches of service levels. Not before a history is wholly taken in: a promise that is kept on
@@ -362,6 +366,9 @@ impl App {
     /// Ends the work that goes on beside requests and saves what was folded; then others may open the directory.
     pub async fn close(self) {
         self.stop();
+        // Should it have panicked, nothing is lost: what it knows is made of the log.
+        let _ = self.routing.await;
+        self.state.directory.keep().await;
         self.state.projections.shutdown().await;
         drop(self.lock);
     }

@@ -1,6 +1,8 @@
 //! Who there is and what is set up, in memory: the workspace and its agents as their streams tell, kept up by
 //! following the log. Every request asks it who calls and what they may do; conversations are no business of it.
 
+mod kept;
+
 use clew_domain::agent::{Agent, AgentEvent, AgentState};
 use clew_domain::decider::Decider;
 use clew_domain::fact::{Event, Fact, Position};
@@ -10,8 +12,11 @@ use clew_domain::workspace::{Workspace, WorkspaceState};
 use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{EventStore, StoreError};
 use futures::StreamExt;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use kept::Kept;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio::sync::watch;
 
 /// The workspace and its agents as known now; cheap to clone.
@@ -21,6 +26,9 @@ pub struct Directory(Arc<Inner>);
 struct Inner {
     known: RwLock<Known>,
     progress: watch::Sender<Progress>,
+    /// What follows the log ends when the store is closed, so it must not keep it open.
+    store: Weak<dyn EventStore>,
+    kept: Option<Kept>,
 }
 
 /// How far the log was followed, or why it no longer is.
@@ -36,10 +44,12 @@ struct Known {
     workspace: Arc<WorkspaceState>,
     settings_version: u64,
     agents: HashMap<AgentId, Arc<AgentRecord>>,
+    /// No fact that is known lies behind this.
+    furthest: Cursor,
 }
 
 /// An agent at work.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AgentRecord {
     /// Their state.
     pub state: AgentState,
@@ -60,23 +70,40 @@ pub struct Settings {
 }
 
 impl Directory {
-    /// Reads what is there and follows the log from then on, until the store is closed.
-    pub async fn start(store: Arc<dyn EventStore>) -> Result<Self, StoreError> {
+    /// Reads what is there and follows the log from then on, until the store is closed. Of agents it reads what came since
+    /// they were kept in `derived`, if they were: with every conversation that they are given their streams grow.
+    pub async fn start(store: Arc<dyn EventStore>, derived: Option<&Path>) -> Result<Self, StoreError> {
         let head = store.head();
-        let mut known = Known::default();
+        let kept = derived.map(Kept::among);
+        let mut known = match &kept {
+            Some(kept) => kept.load(store.as_ref()).await,
+            None => Known::default(),
+        };
         for fact in store.read_stream(StreamId::WORKSPACE, 0).await? {
             known.take(&fact);
         }
-        let accounts: Vec<AgentId> = known.workspace.accounts.keys().copied().collect();
-        for agent in accounts {
-            for fact in store.read_stream(agent.into(), 0).await? {
+        let agents: BTreeSet<AgentId> = known.workspace.accounts.keys().chain(known.agents.keys()).copied().collect();
+        for agent in agents {
+            let version = known.agents.get(&agent).map_or(0, |record| record.version);
+            for fact in store.read_stream(agent.into(), version).await? {
                 known.take(&fact);
+                kept.iter().for_each(Kept::took_one);
             }
         }
         let (progress, _) = watch::channel(Progress { seen: head.clone(), stopped: None });
-        let directory = Self(Arc::new(Inner { known: RwLock::new(known), progress }));
+        let known = RwLock::new(known);
+        let directory = Self(Arc::new(Inner { known, progress, store: Arc::downgrade(&store), kept }));
         tokio::spawn(directory.clone().follow(store.subscribe(head)));
         Ok(directory)
+    }
+
+    /// Keeps agents as known now for the next start, if that is worth it; answers when they are on disk. That they can't be
+    /// is logged.
+    pub async fn keep(&self) {
+        if let (Some(kept), Some(store)) = (&self.0.kept, self.0.store.upgrade()) {
+            let known = || self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+            kept.write(known, store.as_ref()).await;
+        }
     }
 
     async fn follow(
@@ -86,7 +113,13 @@ impl Directory {
         let mut stopped = "the store was closed".to_owned();
         while let Some(batch) = facts.next().await {
             match batch {
-                Ok(batch) => self.take(&batch),
+                Ok(batch) => {
+                    self.take(&batch);
+                    if self.0.kept.as_ref().is_some_and(Kept::is_due) {
+                        let directory = self.clone();
+                        tokio::spawn(async move { directory.keep().await });
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, "accounts and settings can no longer be followed");
                     stopped = error.to_string();
@@ -102,6 +135,9 @@ impl Directory {
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             for fact in batch {
                 known.take(fact);
+                if let (Event::Agent(_), Some(kept)) = (&fact.event, &self.0.kept) {
+                    kept.took_one();
+                }
             }
         }
         self.0.progress.send_modify(|progress| {
@@ -166,8 +202,9 @@ impl Known {
                     record.take(fact, event);
                 }
             }
-            _ => {}
+            _ => return,
         }
+        self.furthest.advance(fact.position);
     }
 }
 

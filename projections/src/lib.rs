@@ -13,6 +13,7 @@ pub mod derived;
 mod engine;
 mod examine;
 pub mod feed;
+pub mod floor;
 mod generation;
 pub mod histories;
 mod key;

@@ -180,7 +180,7 @@ async fn what_nobody_does_anything_about_is_resolved_once_under_the_rules_that_i
     world.settled().await;
     world.pass(i64::from(day) - 60);
     world.on(after, C::SetPriority { priority: 1 }).await;
-    world.crash();
+    world.crash().await;
     world.pass(120);
     world.start();
     world.start();
@@ -188,7 +188,7 @@ async fn what_nobody_does_anything_about_is_resolved_once_under_the_rules_that_i
     let queue = |picture: &super::world::Picture, id| picture.conversations[&id].0.queue;
     assert_eq!(queue(&world.picture().await, after), Queue::New, "something was done in between");
     world.pass(i64::from(day));
-    world.crash();
+    world.crash().await;
     world.start();
     world.start();
     world.settled().await;

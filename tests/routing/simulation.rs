@@ -36,7 +36,7 @@ async fn what_was_pended_until_a_time_comes_back_then_also_after_a_crash() {
     world.start();
     world.settled().await;
     assert_eq!(world.picture().await.conversations[&id].0.queue, Queue::Pending);
-    world.crash();
+    world.crash().await;
     world.pass(3_601);
     world.start();
     world.settled().await;

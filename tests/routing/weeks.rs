@@ -139,14 +139,28 @@ async fn step(world: &mut World, dice: &mut Dice, oracle: &Oracle) {
             }
         }
         57..88 => work(world, dice, oracle).await,
-        88..99 => fill_desks(world, dice, oracle).await,
-        _ => {
-            world.crash();
-            world.start();
-            world.start();
-        }
+        88..97 => fill_desks(world, dice, oracle).await,
+        _ => end_and_start(world, dice).await,
     }
     world.pass(dice.below(600).cast_signed());
+}
+
+/// The distributors end in the middle of their work, by a crash or in good order, and others go on from what they kept.
+async fn end_and_start(world: &mut World, dice: &mut Dice) {
+    for _ in 0..dice.below(30) {
+        arrive(world, dice).await;
+        world.sign_in(dice.agent()).await;
+    }
+    for _ in 0..dice.below(200) {
+        tokio::task::yield_now().await;
+    }
+    if dice.below(2) == 0 {
+        world.crash().await;
+    } else {
+        world.stop().await;
+    }
+    world.start();
+    world.start();
 }
 
 async fn arrive(world: &mut World, dice: &mut Dice) {

@@ -19,22 +19,28 @@ use clew_eventstore::cursor::Cursor;
 use clew_eventstore::store::{Commit, EventStore, StreamWrite};
 use clew_eventstore::transact::transact;
 use clew_gateway::clock::Clock;
-use clew_gateway::distributor::Distributor;
+use clew_gateway::distributor::{Distributor, Kept};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub(super) const HELD_MAX: u16 = 2;
+/// After so many facts what a distributor knows is kept.
+const KEPT_EVERY_FACTS: u64 = 2_000;
 pub(super) const CHANNEL: ChannelId = ChannelId(Uuid::from_u128(1));
 const CONTACT: ContactId = ContactId(Uuid::from_u128(2));
 
 pub(super) struct World {
     pub(super) store: Arc<memory::Store>,
     now: Arc<AtomicI64>,
-    stops: Vec<watch::Sender<bool>>,
+    running: Vec<(watch::Sender<bool>, JoinHandle<()>)>,
+    /// Where each distributor keeps what it knows.
+    kept: TempDir,
     sessions: BTreeMap<AgentId, SessionId>,
     made: u128,
     /// The version of the workspace's stream.
@@ -53,7 +59,8 @@ impl World {
         let told = Arc::clone(&now);
         let clock = Box::new(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
         let store = Arc::new(memory::Store::new(support::partitions(), clock, None));
-        let mut world = Self { store, now, stops: Vec::new(), sessions: BTreeMap::new(), made: 1_000, settings: 0 };
+        let (running, sessions, kept) = (Vec::new(), BTreeMap::new(), tempfile::tempdir().expect("a directory"));
+        let mut world = Self { store, now, running, kept, sessions, made: 1_000, settings: 0 };
         let settings = Settings { conversations_per_agent_max: HELD_MAX, ..Settings::default() };
         world.set(workspace::Command::Create { name: "Desk".into() }).await;
         world.set(workspace::Command::ChangeSettings { settings }).await;
@@ -122,19 +129,35 @@ impl World {
         self.now.fetch_add(secs * 1_000_000, Ordering::SeqCst);
     }
 
-    /// Starts a distributor beside those that run.
+    /// Starts a distributor beside those that run. It knows what the one in its place had kept.
     pub(super) fn start(&mut self) {
-        let told = Arc::clone(&self.now);
-        let clock = Clock::from_fn(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
+        let (store, clock) = (Arc::clone(&self.store) as Arc<dyn EventStore>, self.clock());
+        let kept = self.kept.path().join(self.running.len().to_string());
+        let kept = Kept::at(&kept, KEPT_EVERY_FACTS, Duration::ZERO);
         let (stop, stopping) = watch::channel(false);
-        tokio::spawn(Distributor::new(Arc::clone(&self.store) as Arc<dyn EventStore>, clock).run(stopping));
-        self.stops.push(stop);
+        let run = async move { Distributor::resume(store, clock, kept).await.run(stopping).await };
+        self.running.push((stop, tokio::spawn(run)));
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        let told = Arc::clone(&self.now);
+        Clock::from_fn(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)))
     }
 
     /// Ends every distributor wherever it is, as a crash of its server would.
-    pub(super) fn crash(&mut self) {
-        for stop in self.stops.drain(..) {
+    pub(super) async fn crash(&mut self) {
+        for (_, running) in self.running.drain(..) {
+            running.abort();
+            // It ends as one that was cancelled, which is what was asked.
+            let _ = running.await;
+        }
+    }
+
+    /// Ends every distributor in good order: what it knows is kept.
+    pub(super) async fn stop(&mut self) {
+        for (stop, running) in self.running.drain(..) {
             stop.send_replace(true);
+            running.await.expect("it ends");
         }
     }
 

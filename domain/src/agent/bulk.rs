@@ -29,7 +29,7 @@ pub enum BulkAct {
 }
 
 /// A bulk act that is not over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bulk {
     /// What is done.
     pub act: BulkAct,

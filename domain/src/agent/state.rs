@@ -3,11 +3,12 @@
 use super::bulk::Bulk;
 use super::event::{AgentEvent, Availability, AvailabilityCause, Preferences};
 use crate::ids::{BulkId, ConversationId, SessionId};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An agent as the facts tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentState {
     /// The sessions that are open.
     pub sessions: BTreeSet<SessionId>,

@@ -85,6 +85,17 @@ impl Board {
         self.rank(agent);
     }
 
+    /// When each agent was offered one last, counted in offers; who never was does not stand in it.
+    pub(super) fn turns(&self) -> BTreeMap<AgentId, u64> {
+        self.desks.iter().filter(|(_, desk)| desk.turn > 0).map(|(agent, desk)| (*agent, desk.turn)).collect()
+    }
+
+    /// Goes on with these turns, on a board that knows no agent yet.
+    pub(super) fn go_on_from(&mut self, turns: &BTreeMap<AgentId, u64>) {
+        self.turns = turns.values().copied().max().unwrap_or(0);
+        self.desks = turns.iter().map(|(agent, turn)| (*agent, Desk { turn: *turn, ..Desk::default() })).collect();
+    }
+
     /// A conversation waits at this place, wherever it was before.
     pub fn put(&mut self, class: Class, place: Place) {
         if self.places.get(&place.conversation) == Some(&(class, place)) {

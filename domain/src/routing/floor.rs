@@ -1,6 +1,10 @@
 //! Everything that routing knows, kept up fact by fact, and the work that follows from it: what to give to whom,
 //! what to take back from who left, what to bring back to New. Carrying it out is not done here.
 
+mod saved;
+
+pub use saved::Saved;
+
 use super::quiet::Silence;
 use super::{Board, Class, Offer, Tracked};
 use crate::agent::{Agent, AgentEvent, AgentState, AvailabilityCause, ClaimCause};
@@ -87,7 +91,7 @@ impl Floor {
                 self.board.change_workspace(|workspace| Workspace::evolve(workspace, event));
                 self.settings_version = fact.version;
                 if matches!(event, W::RuleSet { .. } | W::RulesOrdered { .. } | W::RuleRemoved { .. }) {
-                    self.silence.set_rules(fact.version, &self.board.workspace().automation);
+                    self.set_rules(fact.version);
                 }
                 None
             }
@@ -97,6 +101,16 @@ impl Floor {
             }
             Event::Conversation(event) => self.take_conversation(ConversationId(fact.stream.id), event, fact),
             Event::Workspace(_) | Event::Contact(_) | Event::Collection(_) | Event::Installation(_) => None,
+        }
+    }
+
+    /// The rules are others from this version of the settings on.
+    fn set_rules(&mut self, version: u64) {
+        self.silence.set_rules(version, &self.board.workspace().automation);
+        if self.silence.is_ahead_of(version) {
+            for (id, tracked) in self.conversations.iter().filter(|(_, it)| it.settings_version >= version) {
+                self.silence.watch(*id, Some(tracked));
+            }
         }
     }
 
@@ -206,6 +220,9 @@ impl Floor {
             }
         }
         if tracked.queue == Queue::Resolved {
+            if let Some(agent) = tracked.lock {
+                self.opened.entry(agent).or_default().remove(&id);
+            }
             self.conversations.remove(&id);
         }
         self.silence.watch(id, self.conversations.get(&id));
@@ -292,10 +309,14 @@ impl Floor {
     }
 
     fn next_return(&mut self, now: Timestamp) -> Option<Work> {
-        let due = self.returning.first().copied().filter(|(at, _)| *at <= now)?;
-        self.returning.remove(&due);
-        let (at, fact) = self.conversations.get(&due.1)?.returns?;
-        Some(Work::Return(due.1, at, fact))
+        while let Some((due, id)) = self.returning.first().copied().filter(|(at, _)| *at <= now) {
+            self.returning.remove(&(due, id));
+            let returns = self.conversations.get(&id).and_then(|it| it.returns);
+            if let Some((at, fact)) = returns.filter(|(at, _)| *at == due) {
+                return Some(Work::Return(id, at, fact));
+            }
+        }
+        None
     }
 
     fn next_ruling(&mut self, now: Timestamp) -> Option<Work> {

@@ -15,12 +15,20 @@ pub(super) struct Silence {
     rules: BTreeMap<u64, Automation>,
     due: BTreeSet<(Timestamp, ConversationId, RuleId)>,
     of: HashMap<ConversationId, Vec<(Timestamp, RuleId)>>,
+    /// The newest version of the settings under which a conversation began.
+    newest: u64,
 }
 
 impl Silence {
     /// From this version of the settings on, these are the rules.
     pub(super) fn set_rules(&mut self, version: u64, rules: &Automation) {
         self.rules.insert(version, rules.clone());
+    }
+
+    /// Whether a conversation that began under this version of the settings or a later one was watched already, as it can
+    /// be where the two lie in different partitions.
+    pub(super) fn is_ahead_of(&self, version: u64) -> bool {
+        self.newest >= version
     }
 
     /// The rule as it was under a version of the settings.
@@ -38,6 +46,7 @@ impl Silence {
             self.due.remove(&(at, id, rule));
         }
         let Some(tracked) = tracked else { return };
+        self.newest = self.newest.max(tracked.settings_version);
         // One that is pended until a set time waits for that.
         if tracked.queue == Queue::Pending && tracked.returns.is_some() {
             return;

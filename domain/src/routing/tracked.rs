@@ -5,10 +5,11 @@ use crate::conversation::{Assignee, ConversationEvent as E, Queue, ReplyOrigin, 
 use crate::fact::{Actor, Fact};
 use crate::ids::{AgentId, ConversationId, EventId, RuleId};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
 /// A conversation as routing knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tracked {
     /// Who may serve it.
     pub class: Class,

@@ -3,10 +3,9 @@
 
 use crate::cursor::Cursor;
 use crate::msgpack;
+use crate::snapshot::Marks;
 use crate::store::{EventStore, StoreError};
 use clew_domain::content::ContactNumber;
-use clew_domain::fact::Position;
-use clew_domain::ids::EventId;
 use clew_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{Error as IoError, Write};
@@ -14,7 +13,7 @@ use std::path::Path;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
-    marks: Vec<(Position, EventId)>,
+    marks: Marks,
     pub(super) installation_version: u64,
     pub(super) lately: Vec<Forgotten>,
 }
@@ -34,13 +33,7 @@ impl Checkpoint {
         lately: Vec<Forgotten>,
         store: &dyn EventStore,
     ) -> Result<Self, StoreError> {
-        let mut marks = Vec::new();
-        for partition in 0..seen.partitions() {
-            let position = seen.position(partition);
-            if let Some(fact) = id_at(store, position).await? {
-                marks.push((position, fact));
-            }
-        }
+        let marks = Marks::at(seen, store).await?;
         Ok(Self { marks, installation_version, lately })
     }
 
@@ -52,12 +45,7 @@ impl Checkpoint {
             return Ok(None);
         }
         let Ok(checkpoint) = msgpack::from_slice::<Self>(body) else { return Ok(None) };
-        for (position, expected) in &checkpoint.marks {
-            if position.partition >= store.partitions() || id_at(store, *position).await? != Some(*expected) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(checkpoint))
+        Ok(checkpoint.marks.hold_in(store).await?.then_some(checkpoint))
     }
 
     pub(super) fn save(&self, path: &Path) -> Result<(), IoError> {
@@ -71,14 +59,6 @@ impl Checkpoint {
     }
 
     pub(super) fn cursor(&self) -> Cursor {
-        let mut cursor = Cursor::default();
-        self.marks.iter().for_each(|(position, _)| cursor.advance(*position));
-        cursor
+        self.marks.cursor()
     }
-}
-
-async fn id_at(store: &dyn EventStore, position: Position) -> Result<Option<EventId>, StoreError> {
-    let Some(before) = position.sequence.checked_sub(1) else { return Ok(None) };
-    let facts = store.read_all(Position { sequence: before, ..position }, 1).await?;
-    Ok(facts.first().filter(|fact| fact.position == position).map(|fact| fact.id))
 }

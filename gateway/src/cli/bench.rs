@@ -4,6 +4,7 @@
 mod cluster;
 mod log;
 mod projections;
+mod start;
 
 use super::Failure;
 use clap::{Args, Subcommand};
@@ -21,6 +22,8 @@ enum Subject {
     Log(log::Log),
     /// Measure the projections: rebuilding from a log made for it, asking for pages, following events as they arrive
     Projections(projections::Projections),
+    /// Measure how long the program takes to start over a long log: until it is ready, until routing is at work
+    Start(start::Start),
     /// Measure the log on a running NATS JetStream cluster: commits and replay, beside the bare client
     Cluster(cluster::Cluster),
     /// Fill a log until the process is ended; what `log` runs beside itself
@@ -33,6 +36,7 @@ impl Bench {
         match self.subject {
             Subject::Log(log) => log.run().await,
             Subject::Projections(projections) => projections.run().await,
+            Subject::Start(start) => start.run().await,
             Subject::Cluster(cluster) => cluster.run().await,
             Subject::LogFiller(filler) => filler.run().await,
         }

@@ -21,6 +21,11 @@ impl Desk {
         Self(Traffic::new(seed))
     }
 
+    /// One at which nobody answers, so that every conversation stays open.
+    pub fn unanswered(seed: u64) -> Self {
+        Self(Traffic::unanswered(seed))
+    }
+
     /// What happens next, about as much as goes into one commit, and how many facts that are.
     pub fn commit(&mut self) -> (Commit, u64) {
         let (mut facts, mut streams) = (Vec::new(), HashSet::new());
