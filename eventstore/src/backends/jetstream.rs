@@ -130,9 +130,9 @@ impl Store {
         let (mut replicas, mut publishers, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
         for partition in 0..partitions {
             let (replica, of_it) = Replica::open(&cluster, partition, &options, dir).await?;
-            replicas.push(replica);
             tasks.extend(of_it);
-            let (publisher, task) = Publisher::start(&cluster, partition);
+            let (publisher, task) = Publisher::start(&cluster, &replica);
+            replicas.push(replica);
             publishers.push(publisher);
             tasks.push(task);
         }

@@ -3,19 +3,28 @@
 
 use super::cluster::{Cluster, Kind, PUBLISH_FOR};
 use super::message;
+use super::replica::{Replica, TakenIn};
 use crate::store::StoreError;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// Messages on their way at once.
 const UNDER_WAY_MAX: usize = 8;
-/// How many times as many proposals as are on their way have to gather before they go too. So with few writers nobody waits,
-/// and with many there are few messages.
+/// How many times as many proposals as are on their way, from all gateways, have to gather before they go too. So with few
+/// writers nobody waits, and with many there are few messages, whether they write through one gateway or through several.
 const GATHERED_OF_UNDER_WAY: usize = 2;
+/// How often other tasks go first before what gathered is looked at.
+const YIELDS: usize = 2;
+/// So many proposals taken in tell this gateway's share of all.
+const SHARE_OF: usize = 256;
+/// A message is on its way until this gateway has taken it in, unless that takes longer: who is answered then goes on at once.
+const TAKEN_IN_WITHIN: Duration = Duration::from_millis(100);
 /// Bytes of proposals that make a message, unless a single one has more.
 const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 
@@ -34,9 +43,9 @@ pub(super) struct Publisher(mpsc::UnboundedSender<Offered>);
 
 impl Publisher {
     /// Publishes until the handle is aborted. What is handed in is bounded by those who wait for it.
-    pub(super) fn start(cluster: &Cluster, partition: u16) -> (Self, AbortHandle) {
+    pub(super) fn start(cluster: &Cluster, replica: &Arc<Replica>) -> (Self, AbortHandle) {
         let (sender, offered) = mpsc::unbounded_channel();
-        let running = tokio::spawn(run(cluster.clone(), cluster.subject(Kind::Log, partition), offered));
+        let running = tokio::spawn(run(cluster.clone(), Arc::clone(replica), offered));
         (Self(sender), running.abort_handle())
     }
 
@@ -50,26 +59,32 @@ impl Publisher {
     }
 }
 
-async fn run(cluster: Cluster, subject: String, mut offered: mpsc::UnboundedReceiver<Offered>) {
+async fn run(cluster: Cluster, replica: Arc<Replica>, mut offered: mpsc::UnboundedReceiver<Offered>) {
+    let subject = cluster.subject(Kind::Log, replica.partition);
     let (mut waiting, mut under_way, mut on_their_way) = (Waiting::default(), FuturesUnordered::new(), 0);
     loop {
         while waiting.is_due(on_their_way, under_way.len()) {
             let message = waiting.message();
             let count = message.len();
             on_their_way += count;
-            under_way.push(publish(&cluster, &subject, message).map(move |()| count));
+            under_way.push(publish(&cluster, &subject, &replica, message).map(move |()| count));
+            if let Some(taken_in) = replica.taken_in(SHARE_OF) {
+                waiting.share = taken_in;
+            }
         }
         tokio::select! {
             Some(count) = under_way.next() => on_their_way -= count,
             next = offered.recv() => {
                 let Some(next) = next else { return };
                 waiting.add(next);
-                // Whoever is about to propose as well gets the chance to.
-                tokio::task::yield_now().await;
-                while let Ok(next) = offered.try_recv() {
-                    waiting.add(next);
-                }
             }
+        }
+        // Whoever is about to propose as well, or again, gets the chance to.
+        for _ in 0..YIELDS {
+            tokio::task::yield_now().await;
+        }
+        while let Ok(next) = offered.try_recv() {
+            waiting.add(next);
         }
     }
 }
@@ -79,6 +94,8 @@ async fn run(cluster: Cluster, subject: String, mut offered: mpsc::UnboundedRece
 struct Waiting {
     offered: VecDeque<Offered>,
     bytes: usize,
+    /// What this gateway's share of all proposals was.
+    share: TakenIn,
 }
 
 impl Waiting {
@@ -87,9 +104,10 @@ impl Waiting {
         self.offered.push_back(offered);
     }
 
-    /// Whether some are to go now, with so many proposals on their way in so many messages.
+    /// Whether some are to go now, with so many of this gateway's proposals on their way in so many messages.
     fn is_due(&self, on_their_way: usize, under_way: usize) -> bool {
-        let many = self.offered.len() >= GATHERED_OF_UNDER_WAY * on_their_way || self.bytes >= MESSAGE_BYTES_MAX;
+        let of_all = on_their_way * self.share.all.max(1) / self.share.own.max(1);
+        let many = self.offered.len() >= GATHERED_OF_UNDER_WAY * of_all || self.bytes >= MESSAGE_BYTES_MAX;
         !self.offered.is_empty() && many && under_way < UNDER_WAY_MAX
     }
 
@@ -107,7 +125,8 @@ impl Waiting {
     }
 }
 
-async fn publish(cluster: &Cluster, subject: &str, gathered: Vec<Offered>) {
+/// Answers when the message is not on its way any more.
+async fn publish(cluster: &Cluster, subject: &str, replica: &Replica, gathered: Vec<Offered>) {
     let now = Instant::now();
     let (late, gathered): (Vec<_>, Vec<_>) = gathered.into_iter().partition(|it| it.until <= now);
     for late in late {
@@ -120,6 +139,12 @@ async fn publish(cluster: &Cluster, subject: &str, gathered: Vec<Offered>) {
     for waiting in waiting {
         // Whoever asked may have gone; the proposal stands all the same.
         let _ = waiting.send(published.clone());
+    }
+    if let Ok(message) = published {
+        let mut followed = replica.followed.subscribe();
+        let taken_in = followed.wait_for(|followed| followed.message >= message);
+        // What is taken in later is no reason to hold back what gathers.
+        let _ = tokio::time::timeout(TAKEN_IN_WITHIN, taken_in).await;
     }
 }
 
@@ -143,6 +168,11 @@ mod tests {
         assert!(!waiting(100, 400).is_due(120, 1), "they gather while many are on their way");
         assert!(waiting(2, MESSAGE_BYTES_MAX).is_due(120, 1), "they make a message by themselves");
         assert!(!waiting(2, MESSAGE_BYTES_MAX).is_due(120, UNDER_WAY_MAX));
+        let mut of_three = waiting(40, 400);
+        assert!(of_three.is_due(20, 1));
+        of_three.share = TakenIn { own: 100, all: 300 };
+        assert!(!of_three.is_due(20, 1), "as many again are on their way from each of the others");
+        assert!(of_three.is_due(0, 0));
     }
 
     #[test]

@@ -44,9 +44,19 @@ pub(super) struct Replica {
     pending: Mutex<Pending>,
 }
 
+/// Proposals that were taken in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TakenIn {
+    /// Of this gateway.
+    pub(super) own: usize,
+    /// Of all.
+    pub(super) all: usize,
+}
+
 #[derive(Default)]
 struct Pending {
     waiting: HashMap<Uuid, oneshot::Sender<Outcome>>,
+    taken_in: TakenIn,
     failed: Option<String>,
 }
 
@@ -164,15 +174,20 @@ impl Replica {
     /// Tells whoever waits what became of proposals.
     pub(super) fn tell(&self, ids: &[Uuid], outcomes: Vec<Outcome>) {
         let mut pending = self.pending();
-        if pending.waiting.is_empty() {
-            return;
-        }
+        pending.taken_in.all += ids.len();
         for (id, outcome) in ids.iter().zip(outcomes) {
             if let Some(waiting) = pending.waiting.remove(id) {
+                pending.taken_in.own += 1;
                 // Whoever asked may have gone; the outcome stands all the same.
                 let _ = waiting.send(outcome);
             }
         }
+    }
+
+    /// How many proposals were taken in since there were at least so many; none until there are.
+    pub(super) fn taken_in(&self, at_least: usize) -> Option<TakenIn> {
+        let mut pending = self.pending();
+        (pending.taken_in.all >= at_least).then(|| std::mem::take(&mut pending.taken_in))
     }
 
     /// Takes in nothing any more.

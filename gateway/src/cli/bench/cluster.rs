@@ -110,6 +110,14 @@ impl Cluster {
             ..Config::default()
         };
         let stream = context.create_stream(config).await.map_err(failed)?;
+        // Not every server knows at once that there is somebody who takes what is published.
+        let known = Instant::now() + CLOSED_WITHIN;
+        while let Err(error) = async { context.publish(name.clone(), "".into()).await?.await }.await {
+            if Instant::now() > known {
+                return Err(failed(error));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         let (count, took) = self.publish(context, &name).await?;
         let bare = (per_second(count, took), per_second(count, read(&stream, count).await?));
         let at =
