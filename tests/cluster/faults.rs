@@ -160,7 +160,10 @@ impl World {
             waited.as_millis(),
             after.as_millis()
         );
-        assert!(after < RESUMED_WITHIN, "after {name} writes went on only after {waited:?}, with leaders after {led:?}");
+        assert!(
+            after < RESUMED_WITHIN,
+            "after {name} writes went on only after {waited:?}, with leaders after {led:?}"
+        );
         tokio::time::sleep(Duration::from_millis(400)).await;
         self.stop.store(true, Ordering::SeqCst);
         for writer in writers {
