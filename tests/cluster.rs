@@ -4,6 +4,7 @@ mod agreement;
 mod compacted;
 mod conformance;
 mod faults;
+mod fetch;
 mod gateways;
 mod history;
 mod masks;

@@ -38,6 +38,38 @@ fn all(store: &Store) -> Vec<Fact> {
     facts
 }
 
+/// Commits of one fact each to three streams; every tenth expects what is not there.
+fn handed_in_together(count: u64) -> Vec<Prepared> {
+    let mut versions = [0; 3];
+    let prepared = |n: u64| {
+        let version = &mut versions[usize::try_from(n % 3).expect("small")];
+        let expected = if n % 10 == 9 { *version + 7 } else { *version };
+        *version += u64::from(n % 10 != 9);
+        Prepared::new(&commit(vec![write(stream(n % 3), expected, n..n + 1)])).expect("a small commit")
+    };
+    (0..count).map(prepared).collect()
+}
+
+#[tokio::test]
+async fn commits_that_are_handed_in_together_are_answered_together_across_segments() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    let outcomes = store.offer(handed_in_together(300)).expect("queued").await.expect("answered");
+    assert_eq!(outcomes.len(), 300);
+    let mut last = 0;
+    for (n, outcome) in (0..).zip(outcomes) {
+        match outcome {
+            Ok(appended) => last = (last + 1).max(appended.last.sequence),
+            Err(error) => assert!(n % 10 == 9 && error.is_refusal(), "{n}: {error}"),
+        }
+    }
+    assert_eq!((last, all(&store).len()), (270, 270));
+    store.settle();
+    assert!(read::read(&store.shared.index).sealed.len() > 2, "they lie in several segments");
+    drop(store);
+    assert_eq!(open(dir.path()).1.facts, 270);
+}
+
 #[tokio::test]
 async fn a_log_of_many_segments_opens_where_it_stopped() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -89,3 +89,21 @@ async fn nothing_acknowledged_is_lost_whatever_call_fails() {
         }
     }
 }
+
+/// What was written in segments before the one in which the disk failed stays written; what came after is not.
+#[tokio::test]
+async fn of_commits_handed_in_together_those_are_acknowledged_that_are_durable() {
+    for calls in 1..40 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Arc::new(Failing { calls_left: AtomicI64::new(calls), fault: Fault::Write });
+        let Ok((store, _)) = Store::open(dir.path(), Options { disk, ..small() }) else { continue };
+        let outcomes = store.offer(handed_in_together(300)).expect("queued").await.expect("answered");
+        let acknowledged = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let first = outcomes.iter().position(|outcome| matches!(outcome, Err(error) if !error.is_refusal()));
+        let after = outcomes.iter().skip(first.unwrap_or(300));
+        assert!(after.clone().all(Result::is_err), "{calls} calls: nothing is acknowledged behind what was not");
+        assert_eq!(all(&store).len(), acknowledged, "{calls} calls");
+        drop(store);
+        assert!(all(&open(dir.path()).0).len() >= acknowledged, "{calls} calls");
+    }
+}
