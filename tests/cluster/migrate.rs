@@ -181,6 +181,7 @@ fn a_log_is_parted_on_a_cluster_and_comes_together_in_a_directory() {
         );
     }
     assert!(!one.join("keys").exists(), "no keys stay behind");
+    assert!(printed(&gateway, &["doctor"]).contains("All is sound."), "it is signed before it is served");
     let archive = verified(&one, &old_key);
     assert!(archive.starts_with("SOUND"), "what was signed before can still be examined: {archive}");
 
@@ -214,6 +215,7 @@ fn a_log_is_parted_on_a_cluster_and_comes_together_in_a_directory() {
         let (went, said) = text_of(&back, &gateway);
         assert!(went && said.contains("/moved-2+"), "{said}");
     }
+    assert!(printed(&two, &["doctor"]).contains("All is sound."), "it is signed before it is served");
     let archive = verified(&gateway, &new_key);
     assert_eq!(archive.matches("SOUND\n").count(), 3, "{archive}");
     assert!(!archive.contains("NOT SOUND"), "{archive}");

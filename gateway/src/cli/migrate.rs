@@ -112,12 +112,15 @@ impl Migrate {
         let moving = Moving::in_to(&config).await?;
         let clock = LateClock::default();
         let options = jetstream::Options { clock: clock.clock(), ..cluster::store_options(&config)? };
-        let store = jetstream::Store::open(&data, options).await?;
+        let store = Arc::new(jetstream::Store::open(&data, options).await?);
         let source = Arc::new(embedded::Store::open(&from, embedded::Options::default())?.0);
         let signed = last_checkpoints(&from, source.clone(), None).await?;
-        let done = take_over(source.as_ref(), &store, &clock, &signed).await?;
+        let done = take_over(source.as_ref(), store.as_ref(), &clock, &signed).await?;
         let key = move_.take_keys()?;
         moving.hold().await?;
+        if key.is_some() {
+            last_checkpoints(&data, store, Some(Arc::new(moving.membership))).await?;
+        }
         leave(&from, &format!("{to}, with the data directory {}", data.display()))?;
         move_.report(&done, &signed, key.as_ref());
         Ok(())
@@ -142,10 +145,13 @@ async fn move_to_directory(from: &Path, to: &Path) -> Result<(), Failure> {
     let clock = LateClock::default();
     let options =
         embedded::Options { clock: clock.clock(), queue_commits_max: usize::MAX, ..embedded::Options::default() };
-    let store = embedded::Store::open(to, options)?.0;
+    let store = Arc::new(embedded::Store::open(to, options)?.0);
     let signed = last_checkpoints(from, source.clone(), Some(Arc::new(moving.membership))).await?;
-    let done = take_over(source.as_ref(), &store, &clock, &signed).await?;
+    let done = take_over(source.as_ref(), store.as_ref(), &clock, &signed).await?;
     let key = move_.take_keys()?;
+    if key.is_some() {
+        last_checkpoints(to, store, None).await?;
+    }
     // Gateways leased them; from now on they are counted beside the keys.
     Vault::open(&to.join("keys")).and_then(|vault| vault.raise_numbers(next.0, next.1))?;
     leave(from, &to.display().to_string())?;
