@@ -23,7 +23,8 @@ const GATHERED_OF_UNDER_WAY: usize = 2;
 const YIELDS: usize = 2;
 /// So many proposals taken in tell this gateway's share of all.
 const SHARE_OF: usize = 256;
-/// A message is on its way until this gateway has taken it in, unless that takes longer: who is answered then goes on at once.
+/// A message is on its way until this gateway has taken it in and answered who waited: they propose again at once, and what
+/// they propose goes together. After so long it is on its way no more, taken in or not.
 const TAKEN_IN_WITHIN: Duration = Duration::from_millis(100);
 /// Bytes of proposals that make a message, unless a single one has more.
 const MESSAGE_BYTES_MAX: usize = 512 * 1024;
