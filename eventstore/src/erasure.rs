@@ -9,7 +9,7 @@ mod tests;
 mod verify;
 
 pub use history::{Act, Order, orders};
-pub use verify::{Finding, Report, VerifyError, verify};
+pub use verify::{Finding, Left, Report, VerifyError, verify};
 
 use crate::cursor::Cursor;
 use crate::store::{Commit, EventStore, StoreError, StreamWrite};

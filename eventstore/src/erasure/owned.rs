@@ -6,29 +6,29 @@ use crate::store::{EventStore, StoreError};
 use clew_domain::conversation::{ContentSpan, ConversationEvent};
 use clew_domain::fact::{Event, Fact, Position};
 use clew_domain::ids::{ContactId, StreamId};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// The streams of some contacts and their conversations, as far as the log was read.
 pub(super) struct Streams {
     contacts: BTreeSet<ContactId>,
-    streams: HashSet<StreamId>,
+    streams: HashMap<StreamId, ContactId>,
 }
 
 impl Streams {
     pub(super) fn of(contacts: BTreeSet<ContactId>) -> Self {
-        let streams = contacts.iter().map(|contact| StreamId::from(*contact)).collect();
+        let streams = contacts.iter().map(|contact| (StreamId::from(*contact), *contact)).collect();
         Self { contacts, streams }
     }
 
-    /// Whether the fact is in one of them. Facts come in the order of their stream: the start of a conversation says
-    /// with whom it is.
-    pub(super) fn hold(&mut self, fact: &Fact) -> bool {
+    /// Whose stream the fact is in, if it is in one of them. Facts come in the order of their stream: the start of a
+    /// conversation says with whom it is.
+    pub(super) fn whose(&mut self, fact: &Fact) -> Option<ContactId> {
         if let Event::Conversation(ConversationEvent::Started(started)) = &fact.event
             && self.contacts.contains(&started.contact)
         {
-            self.streams.insert(fact.stream);
+            self.streams.insert(fact.stream, started.contact);
         }
-        self.streams.contains(&fact.stream)
+        self.streams.get(&fact.stream).copied()
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn contents_of(
     let mut streams = Streams::of(contacts.clone());
     let mut spans = Vec::new();
     for_each_fact(store, |fact| {
-        if streams.hold(fact) {
+        if streams.whose(fact).is_some() {
             spans.extend(fact.event.brings_in().spans());
         }
     })

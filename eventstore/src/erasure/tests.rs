@@ -113,6 +113,16 @@ impl Desk {
         writer.finish().await.expect("finished")
     }
 
+    /// Has the log say that an erasure is completed, whether it is or not.
+    async fn complete(&mut self, order: &Fact) {
+        let event = InstallationEvent::ErasureCompleted { of: order.id };
+        self.append(StreamId::INSTALLATION, vec![Event::Installation(event)], Vec::new()).await;
+    }
+
+    async fn unfinished(&self) -> BTreeMap<EventId, Left> {
+        verify(&*self.store, self.vault()).await.expect("verified").unfinished
+    }
+
     async fn findings(&self) -> Vec<Finding> {
         verify(&*self.store, self.vault()).await.expect("verified").findings
     }
@@ -317,7 +327,8 @@ async fn what_does_not_agree_is_found() {
     let (_, unmasked) = desk.message(1, 1, Vec::new()).await;
     let (_, masked) = desk.message(1, 2, Vec::new()).await;
     desk.vault().puncture(&[unmasked.id.alone()], &[ContactNumber(9)]).expect("punctured");
-    desk.mask(1, 2, vec![masked.id.alone()]).await;
+    let mask = desk.mask(1, 2, vec![masked.id.alone()]).await;
+    desk.complete(&mask).await;
     let findings = desk.findings().await;
     let unreadable =
         |finding: &Finding| matches!(finding, Finding::Unreadable { content, .. } if *content == unmasked.id);
@@ -327,6 +338,36 @@ async fn what_does_not_agree_is_found() {
     assert!(findings.iter().any(readable), "{findings:?}");
     assert!(findings.contains(&Finding::PuncturedContents(unmasked.id.0..unmasked.id.0 + 1)));
     assert!(findings.contains(&Finding::PuncturedContact(ContactNumber(9))));
+}
+
+#[tokio::test]
+async fn what_is_not_completed_is_unfinished_and_no_damage_until_the_log_says_that_it_is() {
+    let mut desk = Desk::new().await;
+    let (_, masked) = desk.message(1, 1, Vec::new()).await;
+    desk.message(2, 2, Vec::new()).await;
+    let (_, twice) = desk.message(2, 3, Vec::new()).await;
+    let mask = desk.mask(1, 1, vec![masked.id.alone()]).await;
+    let of_two = desk.mask(2, 3, vec![twice.id.alone()]).await;
+    let forgotten = desk.forget(2).await;
+    let all = [mask.id, of_two.id, forgotten.id];
+    let readable = |readable| Left { readable, ciphertexts: 0 };
+    let ciphertexts = |ciphertexts| Left { readable: 0, ciphertexts };
+    assert_eq!(desk.unfinished().await, all.into_iter().zip([readable(1); 3]).collect());
+    for order in [&mask, &of_two, &forgotten] {
+        desk.eraser().erase_now(order).await.expect("erased");
+    }
+    assert_eq!(desk.unfinished().await, all.into_iter().zip([ciphertexts(1); 3]).collect());
+    assert_eq!(desk.findings().await, []);
+
+    desk.complete(&of_two).await;
+    desk.complete(&mask).await;
+    assert_eq!(desk.unfinished().await, BTreeMap::from([(forgotten.id, ciphertexts(1))]));
+    let remains = |finding: &Finding| matches!(finding, Finding::CiphertextRemains { .. });
+    let findings = desk.findings().await;
+    assert!(findings.len() == 2 && findings.iter().all(remains), "{findings:?}");
+    desk.store.erase(vec![masked.id, twice.id]).await.expect("erased");
+    desk.eraser().finish_pending().await.expect("finished");
+    assert_eq!((desk.unfinished().await, desk.findings().await), (BTreeMap::new(), Vec::new()));
 }
 
 #[tokio::test]

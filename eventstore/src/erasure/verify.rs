@@ -1,5 +1,8 @@
 //! Holds the log against the keys and the ciphertexts: every unreadable content has a mask in the log, and every
 //! masked content is unreadable. It reads everything; what it finds names ids, never plaintext.
+//!
+//! What a crash left of an erasure that the log does not call completed is unfinished, not damage: the next start
+//! carries it out before anything is served.
 
 use super::owned::{Streams, for_each_fact};
 use crate::store::{EventStore, StoreError};
@@ -10,8 +13,9 @@ use clew_domain::content::{Commitment, ContactNumber, ContentId};
 use clew_domain::conversation::{Attachment, ContentSpan};
 use clew_domain::fact::{Event, Fact};
 use clew_domain::ids::{ContactId, EventId};
+use clew_domain::installation::InstallationEvent;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 /// Findings that are listed; more are only counted.
@@ -62,13 +66,25 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many findings there are.
     pub findings_total: u64,
+    /// Erasures that are ordered and not completed, by the fact that orders each.
+    pub unfinished: BTreeMap<EventId, Left>,
+}
+
+/// What an erasure that is not completed has left to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Contents whose key can still be derived.
+    pub readable: u64,
+    /// Contents that nobody can read any more, and whose ciphertext is still there.
+    pub ciphertexts: u64,
 }
 
 /// Checks all contents that the log ever referred to, and all keys that were destroyed.
 pub async fn verify(store: &dyn EventStore, vault: &Vault) -> Result<Report, VerifyError> {
     let orders = Orders::read(store).await?;
-    let mut check =
-        Check { store, vault, streams: Streams::of(orders.contacts.clone()), orders, report: Report::default() };
+    let streams = Streams::of(orders.contacts.keys().copied().collect());
+    let unfinished = orders.unfinished.iter().map(|of| (*of, Left::default())).collect();
+    let mut check = Check { store, vault, streams, orders, report: Report { unfinished, ..Report::default() } };
     let head = store.head();
     for partition in 0..store.partitions() {
         let mut after = clew_domain::fact::Position { partition, sequence: 0 };
@@ -97,43 +113,98 @@ pub enum VerifyError {
 }
 
 /// Everything that the log says is erased.
+#[derive(Default)]
 struct Orders {
-    /// Joined runs by their first number.
-    contents: BTreeMap<u64, u64>,
-    numbers: BTreeSet<ContactNumber>,
-    contacts: BTreeSet<ContactId>,
+    /// What erasures name that are completed.
+    completed: Runs,
+    /// What any erasure names.
+    all: Runs,
+    /// Each content that only erasures name that are not completed, with the first of them.
+    open: BTreeMap<u64, EventId>,
+    numbers: BTreeMap<ContactNumber, Standing>,
+    contacts: BTreeMap<ContactId, Standing>,
+    unfinished: Vec<EventId>,
 }
+
+/// How far an erasure has got, by the log alone.
+#[derive(Clone, Copy)]
+enum Standing {
+    Completed,
+    Unfinished(EventId),
+}
+
+/// Numbers of contents, as joined runs: the end of each by its first.
+#[derive(Default)]
+struct Runs(BTreeMap<u64, u64>);
 
 impl Orders {
     async fn read(store: &dyn EventStore) -> Result<Self, StoreError> {
-        let mut orders = Self { contents: BTreeMap::new(), numbers: BTreeSet::new(), contacts: BTreeSet::new() };
-        let mut spans: Vec<ContentSpan> = Vec::new();
+        let (mut orders, mut completed) = (Vec::new(), HashSet::new());
         for_each_fact(store, |fact| {
+            if let Event::Installation(InstallationEvent::ErasureCompleted { of }) = &fact.event {
+                completed.insert(*of);
+            }
             let erasure = fact.event.erases();
-            spans.extend(erasure.contents);
-            orders.numbers.extend(erasure.contacts);
-            if let Event::Contact(ContactEvent::Forgotten { .. }) = &fact.event {
-                orders.contacts.insert(ContactId(fact.stream.id));
+            if !erasure.is_empty() {
+                let forgets = matches!(&fact.event, Event::Contact(ContactEvent::Forgotten { .. }));
+                orders.push((fact.id, erasure, forgets.then_some(ContactId(fact.stream.id))));
             }
         })
         .await?;
+        let mut found = Self::default();
+        let (mut done, mut open) = (Vec::new(), Vec::new());
+        for (of, erasure, contact) in orders {
+            let is_completed = completed.contains(&of);
+            let standing = if is_completed { Standing::Completed } else { Standing::Unfinished(of) };
+            found.numbers.extend(erasure.contacts.into_iter().map(|number| (number, standing)));
+            found.contacts.extend(contact.map(|contact| (contact, standing)));
+            if is_completed {
+                done.extend(erasure.contents);
+            } else {
+                found.unfinished.push(of);
+                open.extend(erasure.contents.into_iter().map(|span| (span, of)));
+            }
+        }
+        found.completed = Runs::of(done.iter().copied());
+        found.all = Runs::of(done.into_iter().chain(open.iter().map(|(span, _)| *span)));
+        for (span, of) in open {
+            let ids = span.ids().filter(|id| !found.completed.cover(&(id.0..id.0 + 1)));
+            ids.for_each(|id| _ = found.open.entry(id.0).or_insert(of));
+        }
+        Ok(found)
+    }
+
+    /// How far the erasure of a content has got, if there is one; `whose` it is if they were forgotten.
+    fn standing(&self, content: ContentId, whose: Option<ContactId>) -> Option<Standing> {
+        let forgotten = whose.map(|contact| self.contacts[&contact]);
+        if self.completed.cover(&(content.0..content.0 + 1)) || matches!(forgotten, Some(Standing::Completed)) {
+            return Some(Standing::Completed);
+        }
+        self.open.get(&content.0).map(|of| Standing::Unfinished(*of)).or(forgotten)
+    }
+}
+
+impl Runs {
+    fn of(spans: impl Iterator<Item = ContentSpan>) -> Self {
+        let mut spans: Vec<ContentSpan> = spans.collect();
         spans.sort_by_key(|span| span.first);
+        let mut runs = BTreeMap::new();
         for span in spans {
             let (first, end) = (span.first.0, span.first.0 + u64::from(span.count));
-            match orders.contents.last_entry() {
+            match runs.last_entry() {
                 Some(mut last) if *last.get() >= first => {
                     *last.get_mut() = end.max(*last.get());
                 }
                 _ => {
-                    orders.contents.insert(first, end);
+                    runs.insert(first, end);
                 }
             }
         }
-        Ok(orders)
+        Self(runs)
     }
 
     fn cover(&self, range: &Range<u64>) -> bool {
-        let before = self.contents.range(..=range.start).next_back();
+        let before = self.0.range(..=range.start).next_back();
         before.is_some_and(|(_, end)| range.end <= *end)
     }
 }
@@ -148,23 +219,28 @@ struct Check<'a> {
 
 impl Check<'_> {
     async fn fact(&mut self, fact: &Fact) -> Result<(), VerifyError> {
-        let forgotten = self.streams.hold(fact);
+        let whose = self.streams.whose(fact);
         let brought = fact.event.brings_in();
         for content in brought.contents {
-            self.content(fact.id, content.id, Some(content.commitment), &[], forgotten).await?;
+            self.content(fact.id, content.id, Some(content.commitment), &[], whose).await?;
         }
         for attachment in brought.attachments {
-            self.chunks(fact.id, attachment, forgotten).await?;
+            self.chunks(fact.id, attachment, whose).await?;
         }
         Ok(())
     }
 
-    async fn chunks(&mut self, of: EventId, attachment: &Attachment, forgotten: bool) -> Result<(), VerifyError> {
+    async fn chunks(
+        &mut self,
+        of: EventId,
+        attachment: &Attachment,
+        whose: Option<ContactId>,
+    ) -> Result<(), VerifyError> {
         let mut commitments = Sha256::new();
         let mut all = true;
         for (index, id) in (0..).zip(attachment.body.ids()) {
             let place = chunk_place(index, attachment.body.count);
-            match self.content(of, id, None, &place, forgotten).await? {
+            match self.content(of, id, None, &place, whose).await? {
                 Some(commitment) => commitments.update(commitment.0),
                 None => all = false,
             }
@@ -183,17 +259,24 @@ impl Check<'_> {
         content: ContentId,
         expected: Option<Commitment>,
         associated: &[u8],
-        forgotten: bool,
+        whose: Option<ContactId>,
     ) -> Result<Option<Commitment>, VerifyError> {
         let sealed = self.store.read_content(content).await?;
-        if forgotten || self.orders.cover(&(content.0..content.0 + 1)) {
+        if let Some(standing) = self.orders.standing(content, whose) {
             self.report.erased += 1;
-            if let Some(sealed) = sealed {
-                let unreadable = self.vault.is_erased(content, sealed.owner)?;
-                let finding = Finding::CiphertextRemains { content, of };
-                self.find(if unreadable { finding } else { Finding::StillReadable { content, of } });
-            } else if !forgotten && !self.vault.is_erased(content, ContactNumber::WORKSPACE)? {
-                self.find(Finding::StillReadable { content, of });
+            let readable = match &sealed {
+                Some(sealed) => !self.vault.is_erased(content, sealed.owner)?,
+                None => whose.is_none() && !self.vault.is_erased(content, ContactNumber::WORKSPACE)?,
+            };
+            match standing {
+                Standing::Completed if readable => self.find(Finding::StillReadable { content, of }),
+                Standing::Completed if sealed.is_some() => self.find(Finding::CiphertextRemains { content, of }),
+                Standing::Completed => {}
+                Standing::Unfinished(order) => {
+                    let left = self.report.unfinished.entry(order).or_default();
+                    left.readable += u64::from(readable);
+                    left.ciphertexts += u64::from(!readable && sealed.is_some());
+                }
             }
             return Ok(None);
         }
@@ -217,14 +300,17 @@ impl Check<'_> {
     fn punctures(&mut self) -> Result<(), VaultError> {
         let punctured = self.vault.punctured()?;
         for range in punctured.contents {
-            if !self.orders.cover(&range) {
+            if !self.orders.all.cover(&range) {
                 self.find(Finding::PuncturedContents(range));
             }
         }
         let gone: BTreeSet<_> = punctured.contacts.into_iter().flatten().map(ContactNumber).collect();
         let ordered = std::mem::take(&mut self.orders.numbers);
-        gone.difference(&ordered).for_each(|number| self.find(Finding::PuncturedContact(*number)));
-        ordered.difference(&gone).for_each(|number| self.find(Finding::NotForgotten(*number)));
+        let unknown = gone.iter().filter(|number| !ordered.contains_key(number));
+        unknown.for_each(|number| self.find(Finding::PuncturedContact(*number)));
+        let completed = ordered.iter().filter(|(_, standing)| matches!(standing, Standing::Completed));
+        let kept = completed.filter(|(number, _)| !gone.contains(number));
+        kept.for_each(|(number, _)| self.find(Finding::NotForgotten(*number)));
         Ok(())
     }
 

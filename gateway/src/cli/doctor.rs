@@ -9,8 +9,9 @@ use crate::proofs::directory_of;
 use clap::Args;
 use clew_domain::content::{Commitment, ContentId};
 use clew_domain::fact::Fact;
+use clew_domain::ids::EventId;
 use clew_eventstore::backends::{embedded, jetstream};
-use clew_eventstore::erasure::{self, Finding};
+use clew_eventstore::erasure::{self, Finding, Left};
 use clew_eventstore::observer::LeafSource;
 use clew_eventstore::proofs::{Against, VerifierKey, directory};
 use clew_eventstore::store::{EventStore, StoreError};
@@ -167,7 +168,17 @@ async fn contents(data: &Path, store: &dyn EventStore) -> Result<bool, Failure> 
     println!("Keys: {} contents open, {} are erased as the log says.", report.readable, report.erased);
     let findings: Vec<String> = report.findings.iter().map(described).collect();
     list("DAMAGE", &findings);
+    if !report.unfinished.is_empty() {
+        println!("Erasures: {} not completed, with which the next start goes on.", report.unfinished.len());
+        let unfinished: Vec<String> = report.unfinished.iter().map(left).collect();
+        list("unfinished", &unfinished);
+    }
     Ok(report.findings_total == 0)
+}
+
+fn left((of, left): (&EventId, &Left)) -> String {
+    let Left { readable, ciphertexts } = left;
+    format!("ordered by fact {of}: contents still readable {readable}, unreadable with a ciphertext {ciphertexts}")
 }
 
 fn described(finding: &Finding) -> String {
