@@ -13,7 +13,7 @@ mod publisher;
 mod registry;
 mod replica;
 
-use crate::backends::embedded::queue::Prepared;
+use crate::backends::embedded::queue::{Prepared, random};
 use crate::backends::memory;
 use crate::codec;
 use crate::cursor::Cursor;
@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
-use uuid::Uuid;
+use uuid::Builder;
 
 /// Commits under way at once; more are refused as [`StoreError::Busy`].
 const COMMITS_MAX: usize = 8_192;
@@ -176,11 +176,13 @@ impl Store {
             return Ok(Appended { last, versions: Vec::new(), recorded_at: (self.clock)() });
         }
         let stubs = self.store_contents(partition, &new).await?;
-        let id = Uuid::new_v4();
+        let id = Builder::from_random_bytes(random()?).into_uuid();
         let message = message::commit(id, (self.clock)(), &prepared.streams, &stubs, &prepared.frames);
         let expected = replica.expect(id)?;
-        let published = self.publishers[usize::from(partition)].publish(message).await;
-        let outcome = expected.outcome(published).await;
+        let outcome = match self.publishers[usize::from(partition)].publish(message) {
+            Ok(failing) => expected.outcome(failing).await,
+            Err(closed) => Err(closed),
+        };
         if matches!(outcome, Err(StoreError::Conflict { .. } | StoreError::Invalid(_))) {
             self.discard_contents(partition, &stubs);
         }

@@ -54,9 +54,12 @@ export function queueFilters(signal, apply) {
           ),
         ),
       ),
-      h('span', { class: 'spring' }),
-      mayFilter && [pick('channel', state.reference.channels), pick('team', state.reference.teams), pick('topic', state.reference.topics)],
-      mayOrder && h('button', { type: 'button', class: 'icon-button', 'aria-label': t('filter.order'), title: t('filter.order'), 'aria-haspopup': 'menu', onClick: (/** @type {Event} */ e) => openOrder(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('sliders')),
+      h(
+        'div',
+        { class: 'filter-picks' },
+        mayFilter && [pick('channel', state.reference.channels), pick('team', state.reference.teams), pick('topic', state.reference.topics)],
+        mayOrder && h('button', { type: 'button', class: 'icon-button', 'aria-label': t('filter.order'), title: t('filter.order'), 'aria-haspopup': 'menu', onClick: (/** @type {Event} */ e) => openOrder(/** @type {HTMLElement} */ (e.currentTarget)) }, icon('sliders')),
+      ),
     );
   }
 

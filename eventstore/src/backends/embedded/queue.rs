@@ -4,6 +4,7 @@ use super::contents;
 use super::frame::{self, Kind};
 use crate::codec;
 use crate::store::{Appended, Commit, StoreError, limits};
+use bytes::Bytes;
 use clew_domain::content::ContentId;
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
@@ -41,7 +42,7 @@ pub(in crate::backends) struct Prepared {
     /// The newest schema among its events; 0 without any, and where others have written it.
     pub(in crate::backends) schema: u16,
     /// The facts' frames, one after the other.
-    pub(in crate::backends) frames: Vec<u8>,
+    pub(in crate::backends) frames: Bytes,
     /// The contents with their bytes.
     pub(in crate::backends) contents: Vec<(ContentId, Vec<u8>)>,
     /// When it was recorded, if that is not for this writer to say: it is, unless an earlier commit is later.
@@ -53,12 +54,12 @@ impl Prepared {
     pub(in crate::backends) fn new(commit: &Commit) -> Result<Self, StoreError> {
         commit.check()?;
         let facts: usize = commit.writes.iter().map(|write| write.facts.len()).sum();
-        let mut prepared = Self { frames: Vec::with_capacity(facts * 512), ..Self::default() };
+        let (mut prepared, mut frames) = (Self::default(), Vec::with_capacity(facts * 512));
         for write in &commit.writes {
             for fact in &write.facts {
-                let start = frame::open(&mut prepared.frames);
-                codec::encode_unplaced(write.stream, fact, salt()?, &mut prepared.frames)?;
-                frame::close(&mut prepared.frames, start, Kind::Fact);
+                let start = frame::open(&mut frames);
+                codec::encode_unplaced(write.stream, fact, random()?, &mut frames)?;
+                frame::close(&mut frames, start, Kind::Fact);
                 prepared.schema = prepared.schema.max(codec::schema_of(&fact.event));
             }
             let count = u32::try_from(write.facts.len()).expect("checked");
@@ -69,6 +70,7 @@ impl Prepared {
             contents::encode(content, &mut bytes);
             prepared.contents.push((content.id, bytes));
         }
+        prepared.frames = frames.into();
         // Against the limit counts what the commit says, not what framing adds.
         let contents: usize = commit.contents.iter().map(|content| content.sealed.len()).sum();
         if prepared.frames.len() + contents > limits::COMMIT_BYTES_MAX {
@@ -88,7 +90,7 @@ impl Prepared {
 }
 
 /// Sixteen random bytes, drawn from the system a page at a time.
-fn salt() -> Result<[u8; 16], StoreError> {
+pub(in crate::backends) fn random() -> Result<[u8; 16], StoreError> {
     const POOL_BYTES: usize = 4096;
     thread_local! {
         static POOL: RefCell<(Vec<u8>, usize)> = const { RefCell::new((Vec::new(), 0)) };

@@ -9,6 +9,7 @@ use super::read::read;
 use super::{Shared, Store, blocking};
 use crate::sealed::SealedContent;
 use crate::store::StoreError;
+use bytes::Bytes;
 use clew_domain::content::ContentId;
 use clew_domain::ids::StreamId;
 use clew_domain::time::Timestamp;
@@ -33,7 +34,7 @@ impl Prepared {
     /// `None` if these are not as many whole frames of facts as the streams are given.
     pub(in crate::backends) fn replicated(
         streams: Vec<(StreamId, u64, u32)>,
-        frames: Vec<u8>,
+        frames: Bytes,
         stored: &[SealedContent],
         recorded_at: Timestamp,
     ) -> Option<Self> {

@@ -135,8 +135,8 @@ impl Store {
                 let id = Uuid::new_v4();
                 let expected = replica.expect(id)?;
                 let message = message::erasure(id, (self.clock)(), &ids);
-                let published = self.publishers[usize::from(replica.partition)].publish(message).await;
-                expected.outcome(published).await?;
+                let failing = self.publishers[usize::from(replica.partition)].publish(message)?;
+                expected.outcome(failing).await?;
             }
         }
         Ok(())

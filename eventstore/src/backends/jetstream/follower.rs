@@ -14,6 +14,7 @@ use crate::backends::embedded::replica::Answer;
 use crate::store::{Appended, StoreError};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::ClusterInfo;
+use bytes::Bytes;
 use clew_domain::fact::Position;
 use clew_domain::time::Timestamp;
 use futures::StreamExt;
@@ -171,7 +172,7 @@ impl Follower {
         }
     }
 
-    async fn meet(&mut self, sequence: u64, payload: &[u8]) -> Result<(), Pause> {
+    async fn meet(&mut self, sequence: u64, payload: &Bytes) -> Result<(), Pause> {
         if sequence < self.next {
             return Ok(());
         }

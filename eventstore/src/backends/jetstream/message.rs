@@ -10,6 +10,7 @@
 
 use crate::backends::embedded::queue::Prepared;
 use crate::sealed::SealedContent;
+use bytes::Bytes;
 use clew_domain::content::{Commitment, ContactNumber, ContentId};
 use clew_domain::ids::{StreamId, StreamKind};
 use clew_domain::time::Timestamp;
@@ -106,25 +107,25 @@ pub(super) fn several(mut proposals: Vec<Vec<u8>>) -> Vec<u8> {
     out
 }
 
-/// The proposals that these bytes are, in their order: at least one.
-pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Proposal>, Unreadable> {
-    match bytes.first() {
+/// The proposals that these bytes are, in their order: at least one. Their facts stay where they are in the message.
+pub(super) fn parse(message: &Bytes) -> Result<Vec<Proposal>, Unreadable> {
+    match message.first() {
         Some(&format) if format > SEVERAL => Err(Unreadable::Newer(format)),
-        Some(&SEVERAL) => parse_several(&bytes[1..]).ok_or(Unreadable::Damaged),
-        _ => parse_known(bytes).map(|proposal| vec![proposal]).ok_or(Unreadable::Damaged),
+        Some(&SEVERAL) => parse_several(message).ok_or(Unreadable::Damaged),
+        _ => parse_known(message, message).map(|proposal| vec![proposal]).ok_or(Unreadable::Damaged),
     }
 }
 
-fn parse_several(bytes: &[u8]) -> Option<Vec<Proposal>> {
-    let (mut from, mut proposals) = (Reader(bytes), Vec::new());
+fn parse_several(message: &Bytes) -> Option<Vec<Proposal>> {
+    let (mut from, mut proposals) = (Reader(&message[1..]), Vec::new());
     for _ in 0..from.count()? {
         let length = usize::try_from(from.count()?).ok()?;
-        proposals.push(parse_known(from.take(length)?)?);
+        proposals.push(parse_known(message, from.take(length)?)?);
     }
     (from.0.is_empty() && !proposals.is_empty()).then_some(proposals)
 }
 
-fn parse_known(bytes: &[u8]) -> Option<Proposal> {
+fn parse_known(message: &Bytes, bytes: &[u8]) -> Option<Proposal> {
     let (bytes, crc) = bytes.split_last_chunk::<4>()?;
     let mut from = Reader(bytes);
     if crc32fast::hash(bytes) != u32::from_le_bytes(*crc) || from.byte()? != FORMAT {
@@ -145,7 +146,7 @@ fn parse_known(bytes: &[u8]) -> Option<Proposal> {
             for _ in 0..from.count()? {
                 stubs.push(from.content(STUB_BYTES)?);
             }
-            Body::Commit(Prepared::replicated(streams, from.0.to_vec(), &stubs, at)?)
+            Body::Commit(Prepared::replicated(streams, message.slice_ref(from.0), &stubs, at)?)
         }
         ERASURE => {
             let mut ids = Vec::new();
@@ -242,7 +243,7 @@ mod tests {
         let stubs = [stub(&conformance::content(3, 50), 77)];
         let (id, at) = (Uuid::from_u128(9), Timestamp::from_micros(5));
         let bytes = commit(id, at, &prepared.streams, &stubs, &prepared.frames);
-        let read = parse(&bytes).expect("whole").remove(0);
+        let read = parse(&bytes.clone().into()).expect("whole").remove(0);
         let Body::Commit(body) = read.body else { panic!("a commit") };
         assert_eq!((read.id, body.recorded_at, &body.streams), (id, Some(at), &prepared.streams));
         assert_eq!(body.frames, prepared.frames);
@@ -250,10 +251,10 @@ mod tests {
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x20;
-            assert!(parse(&changed).is_err(), "byte {at}");
-            assert!(parse(&bytes[..at]).is_err(), "{at} bytes");
+            assert!(parse(&changed.into()).is_err(), "byte {at}");
+            assert!(parse(&Bytes::copy_from_slice(&bytes[..at])).is_err(), "{at} bytes");
         }
-        assert_eq!(parse(&[3, 0]).err(), Some(Unreadable::Newer(3)));
+        assert_eq!(parse(&Bytes::from_static(&[3, 0])).err(), Some(Unreadable::Newer(3)));
     }
 
     #[test]
@@ -262,22 +263,23 @@ mod tests {
             (0..3).map(|n| erasure(Uuid::from_u128(n), Timestamp::MIN, &[ContentId(7), ContentId(8)])).collect();
         assert_eq!(several(proposals[..1].to_vec()), proposals[0], "one is a message as it ever was");
         let bytes = several(proposals);
-        let ids: Vec<u128> = parse(&bytes).expect("whole").iter().map(|read| read.id.as_u128()).collect();
+        let ids: Vec<u128> =
+            parse(&bytes.clone().into()).expect("whole").iter().map(|read| read.id.as_u128()).collect();
         assert_eq!(ids, [0, 1, 2]);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x20;
-            assert!(parse(&changed).is_err(), "byte {at}");
+            assert!(parse(&changed.into()).is_err(), "byte {at}");
         }
         for length in 0..bytes.len() {
-            assert!(parse(&bytes[..length]).is_err(), "{length} bytes");
+            assert!(parse(&Bytes::copy_from_slice(&bytes[..length])).is_err(), "{length} bytes");
         }
     }
 
     #[test]
     fn erasures_and_contents_read_back() {
         let ids = [ContentId(1), ContentId(u64::MAX)];
-        let read = parse(&erasure(Uuid::nil(), Timestamp::MIN, &ids)).expect("whole").remove(0);
+        let read = parse(&erasure(Uuid::nil(), Timestamp::MIN, &ids).into()).expect("whole").remove(0);
         assert!(matches!(read.body, Body::Erasure(read) if read == ids));
         let sample = conformance::content(4, 33);
         assert_eq!(parse_content(&content(&sample)), Some(sample));

@@ -27,7 +27,7 @@ impl Store {
         }
         for (acknowledgement, expected) in sent {
             let acknowledged = acknowledgement.await.map_err(|error| unknown(&error))?;
-            expected.outcome(Ok(acknowledged.sequence)).await?;
+            expected.outcome_in(acknowledged.sequence).await?;
         }
         Ok(())
     }

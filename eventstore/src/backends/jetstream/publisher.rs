@@ -3,7 +3,7 @@
 
 use super::cluster::{Cluster, Kind, PUBLISH_FOR};
 use super::message;
-use super::replica::{Replica, TakenIn};
+use super::replica::{Followed, Replica, STALLED_AFTER, TakenIn};
 use crate::store::StoreError;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Messages on their way at once.
 const UNDER_WAY_MAX: usize = 8;
@@ -29,14 +29,15 @@ const TAKEN_IN_WITHIN: Duration = Duration::from_millis(100);
 /// Bytes of proposals that make a message, unless a single one has more.
 const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 
-/// The sequence of the message that a proposal went with, or why it may not be there.
-type Published = Result<u64, StoreError>;
+/// Tells why a proposal may not be in the log. Where it is dropped, what became of the proposal is told, or the store is
+/// closed.
+pub(super) type Failing = oneshot::Receiver<StoreError>;
 
 struct Offered {
     proposal: Vec<u8>,
     /// Until when it is tried.
     until: Instant,
-    published: oneshot::Sender<Published>,
+    failing: oneshot::Sender<StoreError>,
 }
 
 /// Where proposals of a partition are handed in.
@@ -51,12 +52,12 @@ impl Publisher {
     }
 
     /// Publishes a proposal, with others or alone. See [`Cluster::publish`].
-    pub(super) async fn publish(&self, proposal: Vec<u8>) -> Published {
-        let closed = || StoreError::Unavailable("the store is closed".into());
-        let (published, answer) = oneshot::channel();
+    pub(super) fn publish(&self, proposal: Vec<u8>) -> Result<Failing, StoreError> {
+        let (failing, failed) = oneshot::channel();
         let until = Instant::now() + PUBLISH_FOR;
-        self.0.send(Offered { proposal, until, published }).map_err(|_| closed())?;
-        answer.await.map_err(|_| StoreError::Unknown("the store was closed meanwhile".into()))?
+        let sent = self.0.send(Offered { proposal, until, failing });
+        sent.map_err(|_| StoreError::Unavailable("the store is closed".into()))?;
+        Ok(failed)
     }
 }
 
@@ -132,20 +133,33 @@ async fn publish(cluster: &Cluster, subject: &str, replica: &Replica, gathered: 
     let (late, gathered): (Vec<_>, Vec<_>) = gathered.into_iter().partition(|it| it.until <= now);
     for late in late {
         let why = "the cluster takes nothing: what was proposed before is still on its way".into();
-        let _ = late.published.send(Err(StoreError::Unavailable(why)));
+        let _ = late.failing.send(StoreError::Unavailable(why));
     }
     let Some(until) = gathered.iter().map(|it| it.until).max() else { return };
-    let (proposals, waiting): (Vec<_>, Vec<_>) = gathered.into_iter().map(|it| (it.proposal, it.published)).unzip();
-    let published = cluster.publish_until(until, subject, None, message::several(proposals)).await;
+    let (proposals, waiting): (Vec<_>, Vec<_>) = gathered.into_iter().map(|it| (it.proposal, it.failing)).unzip();
+    let message = match cluster.publish_until(until, subject, None, message::several(proposals)).await {
+        Ok(message) => message,
+        Err(error) => return tell(waiting, &error),
+    };
+    replica.is_held(message);
+    let mut followed = replica.followed.subscribe();
+    let is_taken_in = move |followed: &Followed| followed.message >= message;
+    if timeout(TAKEN_IN_WITHIN, followed.wait_for(is_taken_in)).await.is_ok() {
+        // Whoever waits was told what became of it.
+        return;
+    }
+    // That it is taken in later is no reason to hold back what gathers.
+    tokio::spawn(async move {
+        if timeout(STALLED_AFTER, followed.wait_for(is_taken_in)).await.is_err() {
+            tell(waiting, &StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into()));
+        }
+    });
+}
+
+fn tell(waiting: Vec<oneshot::Sender<StoreError>>, error: &StoreError) {
     for waiting in waiting {
         // Whoever asked may have gone; the proposal stands all the same.
-        let _ = waiting.send(published.clone());
-    }
-    if let Ok(message) = published {
-        let mut followed = replica.followed.subscribe();
-        let taken_in = followed.wait_for(|followed| followed.message >= message);
-        // What is taken in later is no reason to hold back what gathers.
-        let _ = tokio::time::timeout(TAKEN_IN_WITHIN, taken_in).await;
+        let _ = waiting.send(error.clone());
     }
 }
 
@@ -156,7 +170,7 @@ mod tests {
     fn waiting(proposals: usize, bytes: usize) -> Waiting {
         let mut waiting = Waiting::default();
         for _ in 0..proposals {
-            waiting.add(Offered { proposal: vec![0; bytes], until: Instant::now(), published: oneshot::channel().0 });
+            waiting.add(Offered { proposal: vec![0; bytes], until: Instant::now(), failing: oneshot::channel().0 });
         }
         waiting
     }

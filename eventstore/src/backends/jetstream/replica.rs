@@ -4,6 +4,7 @@
 use super::checkpoint::Checkpoint;
 use super::cluster::Cluster;
 use super::follower::{Follower, Taken, resolve};
+use super::publisher::Failing;
 use super::{Options, cluster};
 use crate::backends::embedded;
 use crate::backends::embedded::queue::Outcome;
@@ -18,7 +19,10 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 /// So long the copy may take in nothing before whoever waits for it is told so.
-const STALLED_AFTER: Duration = Duration::from_secs(15);
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(15);
+
+/// So long it is awaited whether a proposal that was not acknowledged is met in the log.
+const MET_WITHIN: Duration = Duration::from_secs(1);
 
 /// How far a copy is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,7 +155,7 @@ impl Replica {
     }
 
     /// Takes note that the log holds this message.
-    fn is_held(&self, message: u64) {
+    pub(super) fn is_held(&self, message: u64) {
         self.held.send_if_modified(|held| {
             let more = message > *held;
             *held = message.max(*held);
@@ -225,30 +229,41 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// What became of the proposal, once `published` has put it into the log. Not acknowledged, it may be there all the
-    /// same: then its outcome is met in the log.
-    pub(super) async fn outcome(mut self, published: Result<u64, StoreError>) -> Outcome {
-        let wait = match &published {
-            Ok(message) => {
-                self.replica.is_held(*message);
-                STALLED_AFTER
-            }
-            Err(StoreError::Unknown(_)) => Duration::from_secs(1),
-            Err(refused) => return Err(refused.clone()),
+    /// What became of the proposal, unless that can't be known. Not acknowledged, it may be in the log all the same: then
+    /// its outcome is met there.
+    pub(super) async fn outcome(mut self, failing: Failing) -> Outcome {
+        let failed = tokio::select! {
+            biased;
+            outcome = &mut self.outcome => return self.told(outcome.ok()),
+            failed = failing => failed,
         };
-        match tokio::time::timeout(wait, &mut self.outcome).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => {
-                let why =
-                    self.replica.check().err().map_or_else(|| "the store is closed".into(), |error| error.to_string());
-                Err(StoreError::Unknown(why))
+        match failed {
+            Ok(unknown @ StoreError::Unknown(_)) => {
+                let outcome = tokio::time::timeout(MET_WITHIN, &mut self.outcome).await;
+                outcome.map_or(Err(unknown), |outcome| self.told(outcome.ok()))
             }
+            Ok(refused) => Err(refused),
+            // It was told meanwhile, or never will be.
             Err(_) => {
-                let behind =
-                    || StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into());
-                Err(published.err().unwrap_or_else(behind))
+                let outcome = self.outcome.try_recv().ok();
+                self.told(outcome)
             }
         }
+    }
+
+    /// What became of the proposal, which this message of the log holds.
+    pub(super) async fn outcome_in(mut self, message: u64) -> Outcome {
+        self.replica.is_held(message);
+        let outcome = tokio::time::timeout(STALLED_AFTER, &mut self.outcome).await;
+        let behind = |_| StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into());
+        self.told(outcome.map_err(behind)?.ok())
+    }
+
+    fn told(&self, outcome: Option<Outcome>) -> Outcome {
+        outcome.unwrap_or_else(|| {
+            let why = self.replica.check().err();
+            Err(StoreError::Unknown(why.map_or_else(|| "the store is closed".into(), |error| error.to_string())))
+        })
     }
 }
 

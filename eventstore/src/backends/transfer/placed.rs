@@ -62,7 +62,7 @@ impl Successor for embedded::Store {
         let invalid = || StoreError::Invalid("a placed commit has other facts than it says".into());
         async move {
             let prepared = commits.into_iter().map(|Placed { streams, frames, recorded_at }| {
-                Prepared::replicated(streams, frames, &[], recorded_at).ok_or_else(invalid)
+                Prepared::replicated(streams, frames.into(), &[], recorded_at).ok_or_else(invalid)
             });
             let answer = self.offer(prepared.collect::<Result<_, _>>()?)?;
             let outcomes = answer.await.map_err(|_| StoreError::Unavailable("the writer is gone".into()))?;

@@ -78,10 +78,11 @@ impl Cluster {
             let prefix = format!("bench-{}", Uuid::new_v4().simple());
             let measured = self.measure(&context, &prefix, &dir).await;
             remove(&context, &prefix, &dir).await?;
-            let Measured { bare, replayed, one, two } = measured?;
+            let Measured { bare, replayed, one, two, both } = measured?;
             println!(
                 "run {run}, {} writers, {} replicas: {:.0} commits/s, bare publications {:.0}/s, ratio {:.2}; \
-                 replay {replayed:.0}/s, bare consumer {:.0}/s, ratio {:.2}; two gateways {:.0} commits/s, {:.2} of one",
+                 replay {replayed:.0}/s, bare consumer {:.0}/s, ratio {:.2}; \
+                 two gateways {:.0} commits/s, {:.2} of one; with as many writers each {:.0}, {:.2} of one",
                 self.writers,
                 self.replicas,
                 one.per_second(),
@@ -90,10 +91,13 @@ impl Cluster {
                 bare.1,
                 replayed / bare.1,
                 two.per_second(),
-                two.per_second() / one.per_second()
+                two.per_second() / one.per_second(),
+                both.per_second(),
+                both.per_second() / one.per_second()
             );
             println!("  of one gateway's commits: {}", one.in_words());
             println!("  of two gateways' commits: {}", two.in_words());
+            println!("  with as many writers each: {}", both.in_words());
         }
         Ok(())
     }
@@ -123,21 +127,22 @@ impl Cluster {
         let at =
             |dir: PathBuf| async move { Ok::<_, Failure>(Arc::new(Store::open(&dir, self.options(prefix)).await?)) };
         let first = at(dir.join("first")).await?;
-        let (mut one, mut two) = (Commits::default(), Commits::default());
-        // One, two, two, one: what grows with the log or comes and goes with the machine is the same for both.
-        self.commit(context, prefix, &[&first], &mut one).await?;
+        let [mut one, mut two, mut both] = [Commits::default(), Commits::default(), Commits::default()];
+        // From both ends to the middle: what grows with the log or comes and goes with the machine is the same for all.
+        self.commit(context, prefix, &[&first], self.writers, &mut one).await?;
         let began = Instant::now();
         let second = at(dir.join("second")).await?;
         let replayed = per_second(one.count, began.elapsed());
-        self.commit(context, prefix, &[&first, &second], &mut two).await?;
-        self.commit(context, prefix, &[&first, &second], &mut two).await?;
+        self.commit(context, prefix, &[&first, &second], self.writers, &mut two).await?;
+        self.commit(context, prefix, &[&first, &second], 2 * self.writers, &mut both).await?;
+        self.commit(context, prefix, &[&first, &second], self.writers, &mut two).await?;
         second.catch_up().await?;
         if second.head() != first.head() {
             return Err(failed("another gateway has other facts"));
         }
         drop(second);
-        self.commit(context, prefix, &[&first], &mut one).await?;
-        Ok(Measured { bare, replayed, one, two })
+        self.commit(context, prefix, &[&first], self.writers, &mut one).await?;
+        Ok(Measured { bare, replayed, one, two, both })
     }
 
     fn options(&self, prefix: &str) -> Options {
@@ -223,6 +228,7 @@ impl Cluster {
         context: &Context,
         prefix: &str,
         gateways: &[&Arc<Store>],
+        writers: u64,
         commits: &mut Commits,
     ) -> Result<(), Failure> {
         let (messages, before) = (held(context, prefix).await?, Spent::now());
@@ -245,7 +251,7 @@ impl Cluster {
                 Ok::<u64, Failure>(count)
             })
         };
-        let (count, took) = all((0..self.writers).map(writer).collect(), began).await?;
+        let (count, took) = all((0..writers).map(writer).collect(), began).await?;
         commits.spent.add(&Spent::now().since(&before));
         commits.count += count;
         commits.took += took;
@@ -277,8 +283,10 @@ struct Measured {
     replayed: f64,
     /// What one gateway wrote.
     one: Commits,
-    /// What two at once wrote.
+    /// What two at once wrote, who shared the writers.
     two: Commits,
+    /// What two wrote with as many writers each.
+    both: Commits,
 }
 
 /// Commits, and what they took.
