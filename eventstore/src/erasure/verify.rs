@@ -68,6 +68,8 @@ pub struct Report {
     pub findings_total: u64,
     /// Erasures that are ordered and not completed, by the fact that orders each.
     pub unfinished: BTreeMap<EventId, Left>,
+    /// The contents that these erase.
+    pub unfinished_contents: BTreeSet<ContentId>,
 }
 
 /// What an erasure that is not completed has left to do.
@@ -273,6 +275,7 @@ impl Check<'_> {
                 Standing::Completed if sealed.is_some() => self.find(Finding::CiphertextRemains { content, of }),
                 Standing::Completed => {}
                 Standing::Unfinished(order) => {
+                    self.report.unfinished_contents.insert(content);
                     let left = self.report.unfinished.entry(order).or_default();
                     left.readable += u64::from(readable);
                     left.ciphertexts += u64::from(!readable && sealed.is_some());

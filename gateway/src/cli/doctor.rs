@@ -10,12 +10,14 @@ use clap::Args;
 use clew_domain::content::{Commitment, ContentId};
 use clew_domain::fact::Fact;
 use clew_domain::ids::EventId;
-use clew_eventstore::backends::{embedded, jetstream};
+use clew_eventstore::backends::embedded::{self, Verified};
+use clew_eventstore::backends::jetstream;
 use clew_eventstore::erasure::{self, Finding, Left};
 use clew_eventstore::observer::LeafSource;
 use clew_eventstore::proofs::{Against, VerifierKey, directory};
 use clew_eventstore::store::{EventStore, StoreError};
 use clew_eventstore::vault::Vault;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Findings that are printed of each kind; more are only counted.
@@ -72,40 +74,43 @@ pub(super) async fn examine_restored(data: &Path) -> Result<bool, Failure> {
 async fn examine(data: &Path, repair: bool) -> Result<bool, Failure> {
     let log = log(data.to_path_buf(), 0, repair, commitments).await?;
     let (store, _) = embedded::Store::open(data, embedded::Options::default()).map_err(unreadable)?;
-    examine_beside(data, &store, log, repair).await
+    examine_beside(data, &store, &log, repair).await
 }
 
 /// Examines what a gateway of a cluster has: its copies of the log, which come anew where they are removed, and with the
 /// contents, which the cluster has, all that is beside them.
 async fn examine_copy(config: &Config, repair: bool) -> Result<bool, Failure> {
+    let mut unwiped = Vec::new();
     for partition in 0..config.store_partitions {
         let copy = jetstream::copy_of(&config.data, partition);
-        if !log(copy.clone(), partition, repair, |_| Vec::new()).await? {
+        let verified = log(copy.clone(), partition, repair, |_| Vec::new()).await?;
+        unwiped.extend(verified.unwiped);
+        if !verified.damage.is_empty() {
             println!("It is not sound. Remove {}, and it is fetched anew from the cluster.", copy.display());
             return Ok(false);
         }
     }
     let store = jetstream::Store::open(&config.data, cluster::store_options(config)?).await?;
-    examine_beside(&config.data, &store, true, repair).await
+    examine_beside(&config.data, &store, &Verified { unwiped, ..Verified::default() }, repair).await
 }
 
 /// Examines all that is beside a log, against it, and says whether it is sound with the log.
 async fn examine_beside<S: EventStore + LeafSource>(
     data: &Path,
     store: &S,
-    log: bool,
+    log: &Verified,
     repair: bool,
 ) -> Result<bool, Failure> {
     if repair && make_hashes(data, store).await? {
         println!("  made anew: hashes of proofs");
     }
-    let contents = contents(data, store).await?;
+    let contents = contents(data, store, &log.unwiped).await?;
     let mut proofs = true;
     for partition in 0..store.partitions() {
         proofs &= self::proofs(data, store, partition).await?;
     }
     let views = views(data, store, repair)?;
-    let sound = log && contents && proofs && views;
+    let sound = log.damage.is_empty() && contents && proofs && views;
     println!("{}", if sound { "All is sound." } else { "It is not sound." });
     Ok(sound)
 }
@@ -128,7 +133,7 @@ async fn make_hashes<S: EventStore + LeafSource>(data: &Path, store: &S) -> Resu
 type Commitments = fn(&Fact) -> Vec<(ContentId, Commitment)>;
 
 /// The log by itself: checksums, positions, versions, indexes, commitments.
-async fn log(data: PathBuf, partition: u16, repair: bool, commitments: Commitments) -> Result<bool, Failure> {
+async fn log(data: PathBuf, partition: u16, repair: bool, commitments: Commitments) -> Result<Verified, Failure> {
     let verified = tokio::task::spawn_blocking(move || {
         let bar = Progress::new(true, 0, "facts");
         let verified = embedded::verify(&data, partition, repair, commitments, |done, of| bar.at_of(done, of));
@@ -146,7 +151,7 @@ async fn log(data: PathBuf, partition: u16, repair: bool, commitments: Commitmen
     );
     list("made anew", &verified.rebuilt);
     list("DAMAGE", &verified.damage);
-    Ok(verified.damage.is_empty())
+    Ok(verified)
 }
 
 /// What a fact says of the contents that it brings in.
@@ -154,11 +159,20 @@ fn commitments(fact: &Fact) -> Vec<(ContentId, Commitment)> {
     fact.event.brings_in().contents.iter().map(|content| (content.id, content.commitment)).collect()
 }
 
-/// The log against the keys: what is not masked opens, what is masked does not.
-async fn contents(data: &Path, store: &dyn EventStore) -> Result<bool, Failure> {
+/// The log against the keys: what is not masked opens, what is masked does not, and its bytes are gone.
+async fn contents(data: &Path, store: &dyn EventStore, unwiped: &[ContentId]) -> Result<bool, Failure> {
+    let unwiped = |unfinished: &BTreeSet<ContentId>| {
+        let (to_come, left): (Vec<_>, Vec<_>) = unwiped.iter().partition(|content| unfinished.contains(content));
+        let lines = |of: Vec<&ContentId>| of.iter().map(|it| format!("content {it} is not overwritten")).collect();
+        let (to_come, left): (Vec<String>, Vec<String>) = (lines(to_come), lines(left));
+        list("unfinished", &to_come);
+        list("DAMAGE", &left);
+        left.is_empty()
+    };
     let vault = match Vault::open(&data.join("keys")) {
         Ok(vault) => vault,
         Err(error) => {
+            unwiped(&BTreeSet::new());
             println!("Keys: {error}. Facts, trail and proofs can be read without them; contents can't.");
             return Ok(false);
         }
@@ -173,7 +187,7 @@ async fn contents(data: &Path, store: &dyn EventStore) -> Result<bool, Failure> 
         let unfinished: Vec<String> = report.unfinished.iter().map(left).collect();
         list("unfinished", &unfinished);
     }
-    Ok(report.findings_total == 0)
+    Ok(unwiped(&report.unfinished_contents) && report.findings_total == 0)
 }
 
 fn left((of, left): (&EventId, &Left)) -> String {

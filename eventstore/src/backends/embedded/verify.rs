@@ -25,6 +25,8 @@ pub struct Verified {
     pub contents: u64,
     /// Of these, erased ones.
     pub erased: u64,
+    /// Contents that are erased and whose bytes are not overwritten: damage, unless their erasure is still to be finished.
+    pub unwiped: Vec<ContentId>,
     /// Indexes that were made anew.
     pub rebuilt: Vec<String>,
     /// What is wrong, each with its place.
@@ -74,6 +76,7 @@ pub fn verify(
     streams(&store, &versions, &mut found);
     drop(store);
     sealed(dir, &mut found)?;
+    unwiped(dir, &mut found)?;
     Ok(found)
 }
 
@@ -125,7 +128,7 @@ fn sealed(dir: &Path, found: &mut Verified) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Indexes of contents against the contents; erased ones against what must be gone.
+/// Indexes of contents against the contents.
 fn contents_indexes(dir: &Path, repair: bool, found: &mut Verified) -> Result<(), StoreError> {
     let numbers = FileKind::Contents.numbers(dir)?;
     let Some((_, full)) = numbers.split_last() else { return Ok(()) };
@@ -148,11 +151,16 @@ fn contents_indexes(dir: &Path, repair: bool, found: &mut Verified) -> Result<()
                 .push(format!("{}: it does not match its segment; it can be made anew from it", path.display()));
         }
     }
-    for number in numbers {
+    Ok(())
+}
+
+/// Erased contents against what must be gone. What no commit brought was removed when the log was opened.
+fn unwiped(dir: &Path, found: &mut Verified) -> Result<(), StoreError> {
+    for number in FileKind::Contents.numbers(dir)? {
         let file = ContentsFile::open(dir, number)?.0;
         for (id, offset) in file.scan(u64::MAX)? {
             if !contents::is_stored_or_wiped(&file, offset, id)? {
-                found.damage.push(format!("content {id} is erased, but its bytes are not overwritten"));
+                found.unwiped.push(id);
             }
         }
     }

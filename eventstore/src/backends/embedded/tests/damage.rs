@@ -3,6 +3,7 @@
 use super::*;
 use clew_domain::conversation::ConversationEvent;
 use std::fs;
+use std::os::unix::fs::FileExt;
 
 /// A log with sealed, full and open segments of facts and contents, and what it holds.
 async fn log() -> (tempfile::TempDir, Vec<Fact>) {
@@ -230,5 +231,25 @@ async fn verifying_finds_nothing_in_a_sound_log_and_names_what_is_wrong() {
     assert!(matches!(&found.damage[..], [what] if what.contains("00000001.index")), "{found:?}");
     let found = verify(dir.path(), 0, true, references, |_, _| {}).expect("it opens");
     assert_eq!((found.damage.len(), found.rebuilt.len()), (0, 1));
-    assert_eq!(verify(dir.path(), 0, false, references, |_, _| {}), Ok(sound));
+    assert_eq!(verify(dir.path(), 0, false, references, |_, _| {}), Ok(sound.clone()));
+
+    // A crash may leave what is erased as it was behind its state.
+    let number = *layout::FileKind::Contents.numbers(dir.path()).expect("a folder").last().expect("one is appended to");
+    let (file, _) = contents::ContentsFile::open(dir.path(), number).expect("a segment");
+    let (id, offset) = *file.scan(u64::MAX).expect("sound").first().expect("a content");
+    file.file.write_all_at(&[contents::ERASED], u64::from(offset) + contents::STATE_AT).expect("written");
+    let found = verify(dir.path(), 0, false, references, |_, _| {});
+    assert_eq!(found, Ok(Verified { erased: 1, unwiped: vec![id], ..sound.clone() }));
+    let bytes = file.read_head(offset, id).expect("sound").bytes() - contents::WIPED_AT;
+    let zeros = vec![0; usize::try_from(bytes).expect("a small content")];
+    file.file.write_all_at(&zeros, u64::from(offset) + contents::WIPED_AT).expect("written");
+    let found = verify(dir.path(), 0, false, references, |_, _| {});
+    assert_eq!(found, Ok(Verified { erased: 1, ..sound.clone() }));
+
+    // What a crash tore of contents that no commit brought is cut off, and no damage.
+    let (last, offset) = *file.scan(u64::MAX).expect("sound").last().expect("a content");
+    let end = u64::from(offset) + file.read_head(offset, last).expect("sound").bytes();
+    file.file.write_all_at(&[7; 20], end).expect("written");
+    let found = verify(dir.path(), 0, false, references, |_, _| {}).expect("it opens");
+    assert_eq!((found.damage.len(), found.rebuilt.len(), found.unwiped.len()), (0, 1, 0), "{found:?}");
 }
