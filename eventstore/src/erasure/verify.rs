@@ -2,7 +2,7 @@
 //! masked content is unreadable. It reads everything; what it finds names ids, never plaintext.
 //!
 //! What a crash left of an erasure that the log does not call completed is unfinished, not damage: the next start
-//! carries it out before anything is served.
+//! destroys its keys before anything is served, then overwrites the rest.
 
 use super::owned::{Streams, for_each_fact};
 use crate::store::{EventStore, StoreError};
