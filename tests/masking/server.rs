@@ -71,7 +71,9 @@ impl Server {
     ) -> Result<Self, ExitStatus> {
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"]).args(arguments);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug", "--requests-per-minute", "100000"])
+            .args(arguments);
         command.arg("--data").arg(data).env_remove("CLEW_CONFIG").stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the program starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
