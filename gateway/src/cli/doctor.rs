@@ -161,18 +161,10 @@ fn commitments(fact: &Fact) -> Vec<(ContentId, Commitment)> {
 
 /// The log against the keys: what is not masked opens, what is masked does not, and its bytes are gone.
 async fn contents(data: &Path, store: &dyn EventStore, unwiped: &[ContentId]) -> Result<bool, Failure> {
-    let unwiped = |unfinished: &BTreeSet<ContentId>| {
-        let (to_come, left): (Vec<_>, Vec<_>) = unwiped.iter().partition(|content| unfinished.contains(content));
-        let lines = |of: Vec<&ContentId>| of.iter().map(|it| format!("content {it} is not overwritten")).collect();
-        let (to_come, left): (Vec<String>, Vec<String>) = (lines(to_come), lines(left));
-        list("unfinished", &to_come);
-        list("DAMAGE", &left);
-        left.is_empty()
-    };
     let vault = match Vault::open(&data.join("keys")) {
         Ok(vault) => vault,
         Err(error) => {
-            unwiped(&BTreeSet::new());
+            are_wiped(unwiped, &BTreeSet::new());
             println!("Keys: {error}. Facts, trail and proofs can be read without them; contents can't.");
             return Ok(false);
         }
@@ -187,7 +179,17 @@ async fn contents(data: &Path, store: &dyn EventStore, unwiped: &[ContentId]) ->
         let unfinished: Vec<String> = report.unfinished.iter().map(left).collect();
         list("unfinished", &unfinished);
     }
-    Ok(unwiped(&report.unfinished_contents) && report.findings_total == 0)
+    Ok(are_wiped(unwiped, &report.unfinished_contents) && report.findings_total == 0)
+}
+
+/// Lists erased contents whose bytes are there, and says whether they all are of unfinished erasures.
+fn are_wiped(unwiped: &[ContentId], unfinished: &BTreeSet<ContentId>) -> bool {
+    let (to_come, left): (Vec<ContentId>, Vec<_>) = unwiped.iter().partition(|content| unfinished.contains(content));
+    for (what, contents) in [("unfinished", &to_come), ("DAMAGE", &left)] {
+        let lines: Vec<String> = contents.iter().map(|it| format!("content {it} is not overwritten")).collect();
+        list(what, &lines);
+    }
+    left.is_empty()
 }
 
 fn left((of, left): (&EventId, &Left)) -> String {

@@ -3,7 +3,7 @@
 
 use super::cluster::{Cluster, Kind, PUBLISH_FOR};
 use super::message;
-use super::replica::{Followed, Replica, STALLED_AFTER, TakenIn};
+use super::replica::{Followed, Replica, STALLED_AFTER, TakenIn, not_met_yet};
 use crate::store::StoreError;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -151,7 +151,7 @@ async fn publish(cluster: &Cluster, subject: &str, replica: &Replica, gathered: 
     // That it is taken in later is no reason to hold back what gathers.
     tokio::spawn(async move {
         if timeout(STALLED_AFTER, followed.wait_for(is_taken_in)).await.is_err() {
-            tell(waiting, &StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into()));
+            tell(waiting, &not_met_yet());
         }
     });
 }

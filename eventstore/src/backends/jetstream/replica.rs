@@ -221,6 +221,11 @@ impl Replica {
     }
 }
 
+/// Why the outcome of a proposal that the log holds is not known after [`STALLED_AFTER`].
+pub(super) fn not_met_yet() -> StoreError {
+    StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into())
+}
+
 /// An outcome that is to come.
 pub(super) struct Expected {
     replica: Arc<Replica>,
@@ -255,8 +260,7 @@ impl Expected {
     pub(super) async fn outcome_in(mut self, message: u64) -> Outcome {
         self.replica.is_held(message);
         let outcome = tokio::time::timeout(STALLED_AFTER, &mut self.outcome).await;
-        let behind = |_| StoreError::Unknown("the log holds the commit and this gateway has not met it yet".into());
-        self.told(outcome.map_err(behind)?.ok())
+        self.told(outcome.map_err(|_| not_met_yet())?.ok())
     }
 
     fn told(&self, outcome: Option<Outcome>) -> Outcome {
