@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 const WRITERS: u64 = 8;
 /// Contents of one writer have numbers of their own.
@@ -35,11 +36,19 @@ pub(crate) fn options() -> Options {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn appender() {
     let Some(dir) = std::env::var_os("CLEW_RECOVERY_DIR") else { return };
-    let mut options = options();
-    if std::env::var_os("CLEW_RECOVERY_LYING").is_some() {
-        options.disk = Arc::new(Lying);
-    }
-    let store = Arc::new(Store::open(Path::new(&dir), options).expect("the log opens").0);
+    let lying = std::env::var_os("CLEW_RECOVERY_LYING").is_some();
+    let options = || if lying { Options { disk: Arc::new(Lying), ..options() } } else { options() };
+    // Between the fork and the exec of another test's process, that one still has the lock of the log looked at before.
+    let until = Instant::now() + Duration::from_secs(10);
+    let opened = loop {
+        match Store::open(Path::new(&dir), options()) {
+            Err(error) if error.to_string().contains("open in another process") && Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opened => break opened,
+        }
+    };
+    let store = Arc::new(opened.expect("the log opens").0);
     let writers: Vec<_> =
         (0..WRITERS).map(|writer| tokio::spawn(append_for_ever(Arc::clone(&store), writer))).collect();
     for writer in writers {
